@@ -1,0 +1,20 @@
+// How does the agent run on a host that has a system of its own?
+#pragma once
+
+#include <filesystem>
+
+#include "harness/base/result.h"
+
+namespace holdfast::agent {
+
+struct DaemonOptions {
+  std::filesystem::path socket;  ///< files that are sent are kept beside it, in <socket>.files
+  bool detach = false;           ///< return in the caller's process once the daemon listens in one of its own
+};
+
+/// Listens on a unix socket that only its owner may use, in a session of its own, and serves one controller after the
+/// other until SIGTERM or SIGINT; then closes everything that it holds and restores the drivers that it changed.
+/// Errors: the target's, before it listens.
+Result<void> run_as_daemon(const DaemonOptions& options);
+
+}  // namespace holdfast::agent

@@ -1,0 +1,112 @@
+// How is the next kernel loaded, and how does the machine go into it?
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/reboot.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "harness/agent/identity.h"
+#include "harness/agent/registry.h"
+#include "harness/agent/sysfs.h"
+
+namespace holdfast::agent {
+namespace {
+
+// Source: include/uapi/linux/kexec.h of Linux 7.3.
+constexpr unsigned long kKexecFileUnload = 1;
+constexpr unsigned long kKexecFileNoInitramfs = 4;
+
+/// How long the controller's word that it heard `leaving` is waited for.
+constexpr Millis kFarewell{1000};
+
+/// reboot(2) itself: the libc's wrapper cannot ask for LINUX_REBOOT_CMD_KEXEC on every libc, and nothing else must run.
+int reboot_call(unsigned command) {
+  return static_cast<int>(::syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command, nullptr));
+}
+
+/// The initrd that this kernel was started with; there only with retain_initrd on its command line.
+Result<Fd> own_initrd() {
+  constexpr const char* kRetained = "/sys/firmware/initrd";
+  Fd fd(::open(kRetained, O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    const int errnum = errno;
+    return kernel_refused(fmt::format("open {} (is retain_initrd on the command line?)", kRetained), errnum);
+  }
+  return fd;
+}
+
+Result<wire::Empty> load(State& state, const wire::KexecLoad& request) {
+  const Fd kernel = TRY(state.files.open(request.kernel));
+  Fd initrd;
+  unsigned long flags = 0;
+  if (request.initrd.empty()) {
+    flags = kKexecFileNoInitramfs;
+  } else if (request.initrd == "same") {
+    initrd = TRY(own_initrd());
+  } else {
+    initrd = TRY(state.files.open(request.initrd));
+  }
+  const std::string& cmdline = request.cmdline;
+  if (::syscall(SYS_kexec_file_load, kernel.get(), initrd.get(), cmdline.size() + 1, cmdline.c_str(), flags) != 0) {
+    return kernel_refused(fmt::format("kexec_file_load of {} with initrd \"{}\"", request.kernel.substr(0, 12),
+                                      request.initrd.substr(0, 12)),
+                          errno);
+  }
+  return wire::Empty{};
+}
+
+Result<wire::Empty> unload(State&, const wire::KexecUnload&) {
+  if (::syscall(SYS_kexec_file_load, -1, -1, 0UL, nullptr, kKexecFileUnload) != 0) {
+    return kernel_refused("unload the kexec kernel", errno);
+  }
+  return wire::Empty{};
+}
+
+/// Says `leaving` and waits for the echo: only then has it passed everything that carries the link, whose devices the
+/// kernel is about to shut down.
+void say_farewell(Channel& channel) {
+  if (!channel.send(wire::make_event(wire::Leaving{.uptime_ms = uptime_ms()}))) return;
+  const Deadline patience = Deadline::after(kFarewell);
+  std::deque<wire::Message> others;
+  while (auto came = channel.receive(patience)) {
+    auto* message = std::get_if<wire::Message>(&*came);
+    if (message == nullptr) continue;
+    const auto envelope = wire::open_envelope(*message);
+    if (envelope && envelope->name == wire::Leaving::kEvent) break;
+    others.push_front(std::move(*message));
+  }
+  // Should the kernel refuse to go, what was asked meanwhile is answered.
+  for (wire::Message& message : others) channel.put_back(std::move(message));
+}
+
+/// Returns only with the kernel's refusal. LUO freezes what is preserved inside this call.
+Result<wire::Empty> execute(State& state, const wire::KexecExecute&) {
+  ::sync();
+  if (state.channel != nullptr) say_farewell(*state.channel);
+  reboot_call(LINUX_REBOOT_CMD_KEXEC);
+  const int errnum = errno;
+  const bool loaded = read_line("/sys/kernel/kexec_loaded") != "0";
+  return kernel_refused(loaded ? "reboot(KEXEC)" : "reboot(KEXEC) with no kernel loaded", errnum);
+}
+
+Result<wire::Empty> power_off(State& state, const wire::PowerOff&) {
+  if (!state.hello.is_init) return bad_request("power_off is for an agent that is its machine's init");
+  state.after_reply = [] {
+    ::sync();
+    reboot_call(LINUX_REBOOT_CMD_POWER_OFF);
+  };
+  return wire::Empty{};
+}
+
+}  // namespace
+
+void add_kexec_verbs(Registry& registry) {
+  registry.add(load);
+  registry.add(unload);
+  registry.add(execute);
+  registry.add(power_off);
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,73 @@
+// holdfast-agent: the program on the target. Init of a virtual machine, or a daemon on a host.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <string_view>
+
+#include "harness/agent/daemon.h"
+#include "harness/agent/init.h"
+#include "harness/base/digest.h"
+#include "harness/wire/frame.h"
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+constexpr const char* kHelp =
+    R"(holdfast-agent: what holdfast runs on a target.
+
+  holdfast-agent --listen SOCKET [--detach]
+      Serves controllers on a unix socket that only its owner may use, one after the other, until SIGTERM; then restores
+      the drivers that it changed. With --detach it goes on by itself once it listens.
+  holdfast-agent --version | --help
+
+As process 1 it is the init of a virtual machine: it serves the virtio port "holdfast.agent", or else /dev/ttyS1.
+)";
+
+int version() {
+  const auto build = holdfast::sha256_file("/proc/self/exe");
+  fmt::print("holdfast-agent, protocol {}, build {}\n", holdfast::wire::kProtocolVersion,
+             build ? std::string_view(*build) : "unknown");
+  return 0;
+}
+
+int complain(std::string_view what) {
+  fmt::print(stderr, "holdfast-agent: {}\n", what);
+  return kExitUsage;
+}
+
+int listen(int argc, char** argv) {
+  holdfast::agent::DaemonOptions options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--detach") {
+      options.detach = true;
+    } else if (word == "--listen" && i + 1 < argc) {
+      options.socket = argv[++i];
+    } else {
+      return complain(fmt::format("unknown or incomplete option {}; see --help", word));
+    }
+  }
+  if (options.socket.empty()) return complain("--listen SOCKET is missing; see --help");
+  const auto ended = holdfast::agent::run_as_daemon(options);
+  if (ended) return 0;
+  complain(ended.error().what);
+  return ended.error().kind == "usage" ? kExitUsage : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (::getpid() == 1) holdfast::agent::run_as_init();
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "--help") {
+    fmt::print("{}", kHelp);
+    return 0;
+  }
+  if (first == "--version") return version();
+  try {
+    return listen(argc, argv);
+  } catch (const std::exception& failed) {
+    return complain(failed.what());
+  }
+}

@@ -1,0 +1,42 @@
+// How many virtual machines can this computer run at once?
+#include "harness/capacity.h"
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+
+namespace holdfast {
+namespace {
+
+/// What a guest costs beside its own memory: QEMU, its translation cache (a quarter of the guest's memory, for the
+/// sizes in question), the process of the case.
+constexpr int kOverheadMib = 300;
+
+/// MiB that programs may still take, page cache included; a great number when it is not told.
+int available_mib(std::string_view meminfo) {
+  for (const std::string_view line : split(meminfo, '\n')) {
+    if (!line.starts_with("MemAvailable:")) continue;
+    const auto kib = parse_u64(trim(line.substr(line.find(':') + 1, line.rfind(' ') - line.find(':') - 1)));
+    if (kib) return static_cast<int>(std::min<uint64_t>(*kib / 1024, std::numeric_limits<int>::max()));
+  }
+  return std::numeric_limits<int>::max();
+}
+
+}  // namespace
+
+int machines_at_once(int cores, std::string_view meminfo, int cpus_each, int memory_mib_each) {
+  const int by_cores = cores / std::max(1, cpus_each);
+  const int by_memory = available_mib(meminfo) / (memory_mib_each + kOverheadMib);
+  return std::max(1, std::min(by_cores, by_memory));
+}
+
+int machines_at_once(int cpus_each, int memory_mib_each) {
+  const auto meminfo = read_file("/proc/meminfo");
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return machines_at_once(cores, meminfo ? std::string_view(*meminfo) : std::string_view(), cpus_each, memory_mib_each);
+}
+
+}  // namespace holdfast

@@ -1,0 +1,178 @@
+// How is one attempt at a case run in a process of its own?
+#include "harness/case_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <optional>
+
+#include "harness/base/file.h"
+#include "harness/base/process.h"
+#include "harness/base/text.h"
+#include "harness/event_codec.h"
+
+namespace holdfast {
+namespace {
+
+/// Above the case's own deadlines: it ends by itself unless the harness is broken.
+constexpr Millis kMargin{30'000};
+/// What a case may take to release its target after it was told to stop.
+constexpr Millis kReleaseLimit{8'000};
+constexpr size_t kLongestLine = size_t{8} << 20;
+
+std::vector<std::string> argv_for(const PlannedCase& planned, int number, const RunSettings& settings, int events_fd) {
+  std::vector<std::string> argv = settings.case_argv;
+  const auto add = [&](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
+  add({"--target", planned.target, "--case", planned.info->full_name()});
+  for (const Device& device : planned.devices) add({"--device", device.role});
+  add({"--attempt", std::to_string(number), "--events-fd", std::to_string(events_fd), "--run-dir",
+       settings.dir.string()});
+  if (!settings.gtest_args.empty()) add({"--"});
+  argv.insert(argv.end(), settings.gtest_args.begin(), settings.gtest_args.end());
+  return argv;
+}
+
+/// Takes the stream of one case's process apart into events.
+class Listener {
+ public:
+  Listener(EventSink& events, const std::string& suite) : events_(events), suite_(suite) {}
+
+  void take(std::string_view bytes) {
+    buffer_ += bytes;
+    size_t start = 0;
+    for (size_t end = buffer_.find('\n'); end != std::string::npos; end = buffer_.find('\n', start)) {
+      line(std::string_view(buffer_).substr(start, end - start));
+      start = end + 1;
+    }
+    buffer_.erase(0, start);
+    if (buffer_.size() > kLongestLine) buffer_.clear();
+  }
+  std::optional<AttemptEnded>& ended() { return ended_; }
+  std::string last_phase() const { return last_phase_; }
+
+ private:
+  void line(std::string_view text) {
+    auto event = decode_event(text);
+    if (!event) {
+      events_.on(
+          Note{Note::Level::kWarning, fmt::format("a case sent an event that cannot be read: {}", event.error().what)});
+      return;
+    }
+    if (auto* ended = std::get_if<AttemptEnded>(&*event)) {
+      ended_ = std::move(*ended);
+      return;
+    }
+    if (auto* facts = std::get_if<SuiteFacts>(&*event)) facts->suite = suite_;  // the process knows its target only
+    if (const auto* phase = std::get_if<PhaseStarted>(&*event)) last_phase_ = phase->phase;
+    events_.on(*event);
+  }
+
+  EventSink& events_;
+  const std::string& suite_;
+  std::string buffer_;
+  std::string last_phase_ = "start";
+  std::optional<AttemptEnded> ended_;
+};
+
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe", errno);
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+/// Reads events until the process closes its end. False when it did not within the deadline or was stopped.
+Wake listen(int fd, Listener& listener, const Deadline& deadline) {
+  std::array<char, 65536> piece;
+  while (true) {
+    if (const Wake wake = wait_readable(fd, deadline); wake != Wake::kReady) return wake;
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return Wake::kReady;
+    listener.take(std::string_view(piece.data(), static_cast<size_t>(got)));
+  }
+}
+
+Error from_exit(const ExitStatus& status, const std::filesystem::path& log) {
+  Error error =
+      harness_error("case-died", fmt::format("the process of the case ended without a verdict: {}", status.describe()));
+  if (auto text = read_file(log)) error = std::move(error).with("harness.log", printable(last_lines(*text, 60)));
+  return error;
+}
+
+/// Until when the process of a case may take: its own timeout, and a margin for ending by itself.
+Deadline deadline_for(const PlannedCase& planned, const Controller& controller) {
+  const std::chrono::duration<double, std::milli> limit = planned.info->needs.timeout;
+  const auto scaled = std::chrono::duration_cast<Millis>(limit * controller.settings.timeout_scale);
+  return Deadline::after(scaled + kMargin, &controller.stop);
+}
+
+/// Waits for the end of the process, by force when it has to be, and says how the waiting ended.
+Wake see_to_its_end(Process& process, Fd events, Listener& listener, const Deadline& deadline) {
+  const Wake wake = listen(events.get(), listener, deadline);
+  if (wake == Wake::kStopped) {
+    process.signal_group(SIGTERM);
+    listen(events.get(), listener, Deadline::after(kReleaseLimit));
+  }
+  process.stop(wake == Wake::kDeadline ? Millis(0) : kReleaseLimit);
+  return wake;
+}
+
+Result<AttemptEnded> attempt_in_process(const PlannedCase& planned, int number, const std::filesystem::path& dir,
+                                        Listener& listener, const Controller& controller) {
+  TRY(make_dirs(dir));
+  const auto log = dir / "harness.log";
+  const Fd output = TRY(open_file(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND));
+  Pipe pipe = TRY(make_pipe());
+  const int events_fd = pipe.write_end.get();
+  Process process = TRY(Process::start({.argv = argv_for(planned, number, controller.settings, events_fd),
+                                        .stdout_fd = output.get(),
+                                        .stderr_fd = output.get(),
+                                        .keep_fds = {events_fd}}));
+  pipe.write_end.reset();
+  const Wake wake = see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(planned, controller));
+  if (wake == Wake::kDeadline) {
+    return harness_error("case-hung", fmt::format("the case did not end within {} s and was killed; it was in phase {}",
+                                                  planned.info->needs.timeout.count(), listener.last_phase()));
+  }
+  if (listener.ended()) return std::move(*listener.ended());
+  if (wake == Wake::kStopped) return wait_error(wake, "the case");
+  return from_exit(process.stop(), log);
+}
+
+}  // namespace
+
+AttemptEnded run_attempt(const PlannedCase& planned, int number, const std::string& suite,
+                         const Controller& controller) {
+  const Where where{planned.target, planned.id, number};
+  const std::string dir = attempt_dir(where);
+  const auto began = Deadline::Clock::now();
+  controller.events.on(CaseStarted{where});
+  Listener listener(controller.events, suite);
+  auto ended = attempt_in_process(planned, number, controller.settings.dir / dir, listener, controller);
+  AttemptEnded result;
+  if (ended) {
+    result = std::move(*ended);
+  } else {
+    result.verdict = Verdict::from(ended.error());
+  }
+  result.where = where;
+  result.dir = dir;
+  result.took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began);
+  controller.events.on(result);
+  return result;
+}
+
+void EventPipe::on(const Event& event) {
+  if (!write_all(fd_, encode(event) + "\n")) ::raise(SIGTERM);
+}
+
+}  // namespace holdfast

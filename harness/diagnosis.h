@@ -1,0 +1,28 @@
+// A step failed: was it the kernel, the lab or the harness?
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "harness/base/error.h"
+#include "harness/timeouts.h"
+
+namespace holdfast {
+
+/// What is known at the time of a failure.
+struct Circumstances {
+  Phase phase = Phase::kBoot;
+  std::optional<Error> machine;  ///< what Target::alive() had to say, if the machine is not well
+  std::string console;           ///< the console of the kernel that runs, or is on its way
+};
+
+/// The error that the report shows. In this order: a request to stop and a skip stay what they are; a machine that
+/// the lab lost is the lab's; a crash on the console is the kernel's; a guest that reset itself is the kernel's;
+/// silence of a sound machine is the kernel's (a hang) if the kernel ever spoke. The first error is kept as evidence.
+Error judge(Error error, const Circumstances& circumstances);
+
+/// The line that the agent writes to the console when it is up: from then on the link is what is missing.
+inline constexpr std::string_view kAgentBanner = "holdfast-agent: up";
+
+}  // namespace holdfast

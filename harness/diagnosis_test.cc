@@ -1,0 +1,76 @@
+// Is a failure given to the one who must act?
+#include "harness/diagnosis.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace holdfast {
+namespace {
+
+const std::string kBooting = "[    0.000000] Linux version 7.3.0\n[    0.100000] Freeing memory\n";
+const std::string kOops = kBooting +
+                          "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010\n"
+                          "[    1.000001] Oops: Oops: 0000 [#1] SMP\n";
+
+Error timeout() { return lab_error("timeout", "no agent within the deadline"); }
+Error vm_killed() { return lab_error("vm-killed", "QEMU was killed by signal 9"); }
+Error guest_reset() { return kernel_error("reset", "the guest reset itself"); }
+Error refusal() {
+  Error error = kernel_error("refused", "PRESERVE_FD: EBUSY");
+  error.errnum = EBUSY;
+  return error;
+}
+
+struct Row {
+  const char* story;
+  Error error;
+  Circumstances circumstances;
+  const char* type;
+};
+
+class Judge : public testing::TestWithParam<Row> {};
+
+TEST_P(Judge, BlamesTheRightOne) {
+  const Error judged = judge(GetParam().error, GetParam().circumstances);
+  EXPECT_EQ(judged.type(), GetParam().type) << GetParam().story << ": " << judged.what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Stories, Judge,
+    testing::Values(
+        Row{"QEMU killed while the kernel booted", timeout(), {Phase::kBoot, vm_killed(), kBooting}, "lab.vm-killed"},
+        Row{"QEMU killed after an oops: what killed it is not known",
+            timeout(),
+            {Phase::kWait, vm_killed(), kOops},
+            "lab.vm-killed"},
+        Row{"an oops, then silence", timeout(), {Phase::kKexec, {}, kOops}, "kernel.oops"},
+        Row{"an oops, then a reset", timeout(), {Phase::kWait, guest_reset(), kOops}, "kernel.oops"},
+        Row{"a reset without a word", timeout(), {Phase::kWait, guest_reset(), kBooting}, "kernel.reset"},
+        Row{"kernel B hangs", timeout(), {Phase::kWait, {}, kBooting}, "kernel.hang"},
+        Row{"kernel B never prints a byte", timeout(), {Phase::kWait, {}, ""}, "kernel.hang"},
+        Row{"kernel A hangs", timeout(), {Phase::kBoot, {}, kBooting}, "kernel.hang"},
+        Row{"not one byte from the machine", timeout(), {Phase::kBoot, {}, " \r\n"}, "lab.boot"},
+        Row{"the agent is up, its link is not",
+            timeout(),
+            {Phase::kBoot, {}, kBooting + std::string(kAgentBanner) + ", boot_id 1\n"},
+            "lab.link"},
+        Row{"no answer in mid-step", timeout(), {Phase::kPreserve, {}, ""}, "kernel.hang"},
+        Row{"a refusal", refusal(), {Phase::kPreserve, {}, ""}, "kernel.refused"},
+        Row{"a refusal that was an oops", refusal(), {Phase::kPreserve, {}, kOops}, "kernel.oops"},
+        Row{"a full disk is no hang", system_error("write x", ENOSPC), {Phase::kSnapshot, {}, ""}, "lab.io"},
+        Row{"told to stop", harness_error("stopped", "stopped"), {Phase::kWait, vm_killed(), kOops}, "harness.stopped"},
+        Row{"a skip stays a skip", cannot("no handler"), {Phase::kPreserve, {}, kOops}, "plan.cannot"}));
+
+TEST(Judge, KeepsTheFirstErrorAndTheConsole) {
+  const Error judged = judge(timeout(), {Phase::kWait, vm_killed(), kBooting});
+  ASSERT_GE(judged.evidence.size(), 2U);
+  EXPECT_EQ(judged.evidence[0].name, "first error");
+  EXPECT_EQ(judged.evidence.back().name, "console");
+  EXPECT_NE(judged.what.find("during wait"), std::string::npos);
+}
+
+TEST(Judge, KeepsTheErrnoOfARefusal) { EXPECT_EQ(judge(refusal(), {Phase::kPreserve, {}, ""}).errnum, EBUSY); }
+
+}  // namespace
+}  // namespace holdfast

@@ -1,0 +1,112 @@
+// What does the core tell the world? Typed events, in the order in which things happen; reports and journal only
+// listen.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "harness/verdict.h"
+
+namespace holdfast {
+
+using Properties = std::map<std::string, std::string>;
+
+/// A case and the device it runs on. Stable from run to run.
+struct CaseId {
+  std::string suite;   ///< theme: "Preserve"
+  std::string name;    ///< requirement: "DeviceKeepsItsAddress"
+  std::string device;  ///< role: "e1000e"; empty when the case is about no single device
+
+  /// "Preserve.DeviceKeepsItsAddress" or "Preserve.DeviceKeepsItsAddress/e1000e".
+  std::string key() const;
+  /// "Preserve.e1000e": JUnit's classname.
+  std::string classname() const;
+  auto operator<=>(const CaseId&) const = default;
+};
+
+/// Which attempt at which case on which target an event belongs to.
+struct Where {
+  std::string target;
+  CaseId id;
+  int attempt = 1;
+};
+
+/// The folder of an attempt, relative to the run's: "cases/Preserve.DeviceKeepsItsAddress/e1000e/attempt-1".
+std::string attempt_dir(const Where& where);
+
+struct RunStarted {
+  std::string run_id;
+  std::string out_dir;    ///< the run's own folder, absolute
+  int planned = 0;        ///< cases that will run
+  int skipped = 0;        ///< cases that the plan skips
+  Properties properties;  ///< program version, git commit, host, command line
+};
+/// Facts about a suite ("<target>/<kernel A>..<kernel B>") as they become known; later ones win.
+struct SuiteFacts {
+  std::string suite;
+  Properties properties;
+};
+struct CaseStarted {
+  Where where;
+};
+struct PhaseStarted {
+  Where where;
+  std::string phase;  ///< "boot", "bind", "kexec"...
+};
+struct PhaseEnded {
+  Where where;
+  std::string phase;
+  std::chrono::milliseconds took{0};
+  bool ok = true;
+};
+/// One attempt is over.
+struct AttemptEnded {
+  Where where;
+  Verdict verdict;
+  std::chrono::milliseconds took{0};
+  Properties properties;  ///< boot ids, nonce, BDF, accel...
+  std::string dir;        ///< the attempt's folder, relative to the run's
+};
+/// A case is decided: what reports count.
+struct CaseSettled {
+  std::string suite;
+  std::string target;
+  CaseId id;
+  Verdict verdict;
+  std::vector<AttemptEnded> attempts;                       ///< empty for a case that the plan skipped
+  std::map<std::string, std::chrono::milliseconds> phases;  ///< of the last attempt
+  std::string replay;                                       ///< the command that runs this case alone
+};
+/// About to do something that could leave traces behind if the program dies now: the journal syncs before it returns.
+struct Intent {
+  Where where;
+  std::string action;  ///< "start-vm", "vfio-bind", "kexec"
+  Properties details;
+};
+/// Something a reader should know that changes no verdict: a fall back to TCG, a cleanup that failed.
+struct Note {
+  enum class Level { kInfo, kWarning };
+  Level level = Level::kInfo;
+  std::string text;
+};
+struct RunEnded {
+  Tally tally;
+  bool interrupted = false;
+  int exit_code = 0;
+  std::chrono::milliseconds took{0};
+};
+
+using Event = std::variant<RunStarted, SuiteFacts, CaseStarted, PhaseStarted, PhaseEnded, AttemptEnded, CaseSettled,
+                           Intent, Note, RunEnded>;
+
+/// Takes events. Calls come one at a time (the run serialises them) and must not throw.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on(const Event& event) = 0;
+};
+
+}  // namespace holdfast

@@ -1,0 +1,65 @@
+// How do messages get over one connected socket to a target, whatever kernel is at its other end?
+//
+// A virtual machine's socket outlives a kexec: QEMU holds it, and the agent of the next kernel speaks over the same
+// one. So the target owns the Link, and one LinkAgent after another uses it.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "harness/base/deadline.h"
+#include "harness/base/fd.h"
+#include "harness/base/result.h"
+#include "harness/wire/frame.h"
+
+namespace holdfast {
+
+/// Frames over a stream socket. Not thread-safe. Once the other end is gone, or a frame was sent in part only, every
+/// further call answers lab.link.
+class Link {
+ public:
+  /// Takes over a connected stream socket. `machine_fd` becomes readable when the machine itself ends (a pidfd of
+  /// QEMU), which ends waiting early; -1: there is none. It must outlive the Link.
+  static Result<Link> over(Fd socket, int machine_fd = -1);
+
+  /// Errors: lab.link, lab.timeout, harness.stopped, harness.wire (the message is too long for a frame).
+  Result<void> send(const wire::Message& message, const Deadline& deadline);
+
+  /// The next message; nothing when none came before the deadline. Noise and damaged frames are dropped (see
+  /// complaint()). Errors: lab.link, harness.stopped, harness.wire (the other end speaks another protocol version).
+  Result<std::optional<wire::Message>> receive(const Deadline& deadline);
+
+  /// Makes `message` the next one to be received.
+  void put_back(wire::Message message) { pending_.push_front(std::move(message)); }
+
+  /// The line has been silent: takes a frame that was begun for one whose sender is gone.
+  void give_up_frame() { reader_.give_up_frame(); }
+
+  /// What was dropped since the last call, as " (meanwhile: ...)", or nothing: the end of an error's sentence.
+  std::string complaint();
+  /// Adds something to what complaint() tells.
+  void complain(std::string what);
+
+  /// Each LinkAgent takes a number; only the one that took the last may use the link.
+  int take_over() { return ++user_; }
+  int user() const { return user_; }
+
+ private:
+  Link(Fd socket, int machine_fd) : socket_(std::move(socket)), machine_fd_(machine_fd) {}
+  Error gone(std::string why);
+  /// Waits until the socket is ready for `events`; false: the deadline is over.
+  Result<bool> wait(short events, const Deadline& deadline);
+  /// Reads what is there. Errors: lab.link.
+  Result<void> read_some();
+
+  Fd socket_;
+  int machine_fd_;
+  wire::FrameReader reader_;
+  std::deque<wire::Message> pending_;
+  std::string complaint_;
+  std::string gone_;  ///< why the link can no longer be used; empty while it can
+  int user_ = 0;
+};
+
+}  // namespace holdfast

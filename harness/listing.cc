@@ -1,0 +1,93 @@
+// What is there to choose from: cases, targets, devices?
+#include "harness/listing.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/base/text.h"
+
+namespace holdfast {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string wanted_devices(const DeviceNeed& need) {
+  const std::string traits = need.traits.empty() ? "" : fmt::format(" with {}", join(need.traits, ", "));
+  switch (need.pick) {
+    case DeviceNeed::Pick::kNone:
+      return "-";
+    case DeviceNeed::Pick::kOne:
+      return fmt::format("{}{}", need.count, traits);
+    case DeviceNeed::Pick::kEvery:
+      return "each" + traits;
+  }
+  return {};
+}
+
+std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace
+
+Listing list_cases(const std::vector<CaseInfo>& cases) {
+  Listing listing{.rows = {{"CASE", "LEVEL", "DEVICES", "PROMISE"}}, .json = {}};
+  Json array = Json::array();
+  for (const CaseInfo& info : cases) {
+    const Needs& needs = info.needs;
+    listing.rows.push_back(
+        {info.full_name(), std::string(to_string(needs.level)), wanted_devices(needs.devices), info.promise});
+    array.push_back({{"name", info.full_name()},
+                     {"level", to_string(needs.level)},
+                     {"devices", wanted_devices(needs.devices)},
+                     {"device_traits", needs.devices.traits},
+                     {"target_traits", needs.target_traits},
+                     {"timeout_s", needs.timeout.count()},
+                     {"promise", info.promise}});
+  }
+  listing.json = dump(array);
+  return listing;
+}
+
+Listing list_targets(const std::vector<TargetProfile>& targets) {
+  Listing listing{.rows = {{"TARGET", "DEVICES", "TRAITS"}}, .json = {}};
+  Json array = Json::array();
+  for (const TargetProfile& target : targets) {
+    std::vector<std::string> roles;
+    for (const Device& device : target.devices) roles.push_back(device.role);
+    listing.rows.push_back({target.name, join(roles, " "), join(target.traits, " ")});
+    array.push_back({{"name", target.name}, {"devices", roles}, {"traits", target.traits}});
+  }
+  listing.json = dump(array);
+  return listing;
+}
+
+Listing list_devices(const std::vector<TargetProfile>& targets) {
+  Listing listing{.rows = {{"TARGET", "ROLE", "BDF", "MODEL", "TRAITS"}}, .json = {}};
+  Json array = Json::array();
+  for (const TargetProfile& target : targets) {
+    for (const Device& device : target.devices) {
+      listing.rows.push_back({target.name, device.role, device.bdf, device.model, join(device.traits, " ")});
+      array.push_back({{"target", target.name},
+                       {"role", device.role},
+                       {"bdf", device.bdf},
+                       {"model", device.model},
+                       {"traits", device.traits}});
+    }
+  }
+  listing.json = dump(array);
+  return listing;
+}
+
+Listing list_plan(const Plan& plan) {
+  Listing listing{.rows = {{"TARGET", "CASE", "PLAN"}}, .json = {}};
+  Json array = Json::array();
+  for (const PlannedCase& planned : plan.cases) {
+    const bool runs = planned.skip_reason.empty();
+    listing.rows.push_back({planned.target, planned.id.key(), runs ? "run" : "skip: " + planned.skip_reason});
+    array.push_back({{"target", planned.target}, {"case", planned.id.key()}, {"skip", planned.skip_reason}});
+  }
+  listing.json = dump(array);
+  return listing;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,24 @@
+// What is there to choose from: cases, targets, devices?
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/case_registry.h"
+#include "harness/plan.h"
+
+namespace holdfast {
+
+/// The same list for people (rows of cells, the first is the heading) and for programs (a JSON array of objects).
+struct Listing {
+  std::vector<std::vector<std::string>> rows;
+  std::string json;
+};
+
+Listing list_cases(const std::vector<CaseInfo>& cases);
+Listing list_targets(const std::vector<TargetProfile>& targets);
+Listing list_devices(const std::vector<TargetProfile>& targets);
+/// What a run would do, for --dry-run.
+Listing list_plan(const Plan& plan);
+
+}  // namespace holdfast

@@ -1,0 +1,104 @@
+// What did the user ask for?
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "harness/plan.h"
+
+namespace holdfast {
+
+/// How the built-in virtual machine is made.
+struct MachineOptions {
+  std::string accel = "auto";  ///< auto, kvm or tcg
+  int memory_mib = 512;
+  int cpus = 1;
+};
+
+/// Which kernels play A and B; names of `holdfast kernel list` or paths to a bzImage.
+struct KernelOptions {
+  std::string kernel;       ///< empty: the reference kernel
+  std::string next_kernel;  ///< empty: the same as `kernel`
+  std::filesystem::path modules;
+  std::string append;
+  std::string next_append;
+};
+
+enum class Verbosity { kQuiet, kNormal, kVerbose };
+
+struct RunOptions {
+  std::vector<std::string> targets;
+  Selection selection;
+  KernelOptions kernels;
+  MachineOptions machine;
+  int repeat = 1;
+  int jobs = 0;  ///< 0: as many as cores and memory allow
+  int retry_infra = 0;
+  bool failfast = false;
+  double timeout_scale = 1.0;
+  std::filesystem::path out = "out";
+  std::filesystem::path junit;  ///< a further copy of junit.xml, or empty
+  bool dry_run = false;
+  Verbosity verbosity = Verbosity::kNormal;
+  std::vector<std::string> gtest_args;  ///< what stood behind `--`
+};
+
+/// The process of one case; started by the run, not by people.
+struct CaseOptions {
+  std::string target;
+  std::string case_name;
+  std::vector<std::string> devices;
+  int attempt = 1;
+  int events_fd = -1;
+  std::filesystem::path run_dir;
+  double timeout_scale = 1.0;
+  KernelOptions kernels;
+  MachineOptions machine;
+  std::vector<std::string> gtest_args;
+};
+
+struct ListOptions {
+  std::string what;  ///< cases, targets, devices or kernels
+  bool json = false;
+};
+
+struct CheckOptions {
+  std::vector<std::string> targets;
+  KernelOptions kernels;
+  MachineOptions machine;
+};
+
+struct KernelFetchOptions {};
+struct KernelBuildOptions {
+  std::filesystem::path tree;                  ///< empty: the fetched one, with the reference series
+  std::string series;                          ///< a path, "reference", "none", or empty: as the tree wants
+  std::vector<std::filesystem::path> configs;  ///< added to the guest's own fragment
+  std::string name;
+  int jobs = 0;  ///< 0: the number of cores
+};
+struct KernelListOptions {
+  bool json = false;
+};
+struct KernelRemoveOptions {
+  std::string name;
+};
+
+/// Nothing is to be done but to print this.
+struct JustPrint {
+  std::string text;
+};
+
+using Options = std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions,
+                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions>;
+
+/// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
+Result<Options> parse_options(int argc, const char* const* argv);
+
+/// The words that make `holdfast run` or `holdfast case` choose these kernels and this machine again.
+std::vector<std::string> to_argv(const KernelOptions& kernels, const MachineOptions& machine);
+
+}  // namespace holdfast

@@ -1,0 +1,138 @@
+// What does a target boot with beside its kernel, and how is it packed?
+#include "harness/payload/payload.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "harness/base/digest.h"
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "harness/payload/payload_cpio.h"
+#include "harness/payload/payload_modules.h"
+
+namespace holdfast {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Changes whenever the same content is packed in another way, so that no older cache entry is taken for it.
+constexpr std::string_view kLayout = "payload 1";
+constexpr auto kUnusedFor = std::chrono::hours(24 * 7);
+
+/// A file with its content's digest.
+struct Hashed {
+  fs::path path;
+  std::string sha256;
+};
+
+/// What a payload is made of, and the digest of all of that.
+struct Contents {
+  Hashed agent;
+  std::vector<Hashed> files;
+  std::vector<Hashed> modules;  ///< in load order
+  std::vector<std::string> absent;
+  std::string key;
+};
+
+Result<Hashed> hash(const fs::path& path) {
+  std::string sha256 = TRY(sha256_file(path));
+  return Hashed{.path = path, .sha256 = std::move(sha256)};
+}
+
+Result<Contents> look_at(const PayloadSpec& spec) {
+  Contents contents;
+  contents.agent = TRY_IN("the agent", hash(spec.agent));
+  for (const fs::path& file : spec.files) contents.files.push_back(TRY(hash(file)));
+  if (!spec.modules.empty()) {
+    ModuleChoice choice = TRY(choose_modules(spec.modules, payload_modules()));
+    for (const fs::path& file : choice.files) contents.modules.push_back(TRY(hash(file)));
+    contents.absent = std::move(choice.absent);
+  }
+  Digest key;
+  key.add(kLayout).add(contents.agent.sha256);
+  for (const Hashed& file : contents.files) key.add("file").add(file.sha256);
+  for (const Hashed& file : contents.modules) key.add(module_name(file.path)).add(file.sha256);
+  contents.key = key.hex();
+  return contents;
+}
+
+Result<void> add_modules(CpioWriter& archive, const std::vector<Hashed>& modules, const Deadline& deadline) {
+  std::string list;
+  TRY(archive.folder("holdfast/modules"));
+  for (const Hashed& module : modules) {
+    const std::string name = fmt::format("holdfast/modules/{}.ko", module_name(module.path));
+    TRY(archive.file(name, TRY(read_module(module.path, deadline))));
+    list += fmt::format("/{}\n", name);
+  }
+  return archive.file("holdfast/modules.list", list);
+}
+
+Result<std::string> write_archive(const Contents& contents, const fs::path& path, const Deadline& deadline) {
+  CpioWriter archive = TRY(CpioWriter::create(path));
+  for (const char* name : {"dev", "proc", "sys", "tmp", "run", "holdfast", "holdfast/files"}) TRY(archive.folder(name));
+  // Standard streams of /init, before it has mounted anything (Documentation/admin-guide/devices.txt).
+  TRY(archive.character_device("dev/console", 5, 1));
+  TRY(archive.character_device("dev/null", 1, 3, 0666));
+  TRY(archive.character_device("dev/kmsg", 1, 11));
+  TRY(archive.file_from("init", contents.agent.path, contents.agent.sha256, 0755));
+  for (const Hashed& file : contents.files) {
+    TRY(archive.file_from(fmt::format("holdfast/files/{}", file.sha256), file.path, file.sha256, 0644));
+  }
+  if (!contents.modules.empty()) TRY(add_modules(archive, contents.modules, deadline));
+  return archive.finish();
+}
+
+/// Writes beside `path` and renames. The name beside it is unique, since threads and processes may write the same one.
+Result<Payload> write_contents(const Contents& contents, const fs::path& path, const Deadline& deadline) {
+  const fs::path beside = fmt::format("{}.{}.new", path.string(), random_hex(8));
+  auto digest = write_archive(contents, beside, deadline);
+  if (digest && ::rename(beside.c_str(), path.c_str()) != 0) {
+    digest = system_error(fmt::format("put {} into place", path.string()), errno);
+  }
+  if (!digest) {
+    ::unlink(beside.c_str());
+    return std::move(digest.error()).in("write a payload");
+  }
+  return Payload{.path = path, .sha256 = *digest, .absent_modules = contents.absent};
+}
+
+/// Removes entries that were not asked for in a long time, and parts that a killed writer left. Best effort: another
+/// process may be doing the same.
+void forget_unused(const fs::path& cache) {
+  std::error_code ignored;
+  const auto now = fs::file_time_type::clock::now();
+  for (const auto& entry : fs::directory_iterator(cache, ignored)) {
+    const auto used = entry.last_write_time(ignored);
+    if (!ignored && now - used > kUnusedFor) fs::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+Result<Payload> write_payload(const PayloadSpec& spec, const fs::path& path, const Deadline& deadline) {
+  const Contents contents = TRY(look_at(spec));
+  return write_contents(contents, path, deadline);
+}
+
+Result<Payload> cached_payload(const PayloadSpec& spec, const fs::path& cache, const Deadline& deadline) {
+  const Contents contents = TRY(look_at(spec));
+  const fs::path path = cache / (contents.key + ".cpio");
+  const fs::path note = cache / (contents.key + ".sha256");
+  std::error_code missing;
+  fs::last_write_time(path, fs::file_time_type::clock::now(), missing);
+  // The note is written after the archive: a whole note means a whole archive.
+  if (const auto digest = read_file(note); !missing && digest && digest->size() == 64) {
+    return Payload{.path = path, .sha256 = *digest, .absent_modules = contents.absent};
+  }
+  TRY(make_dirs(cache));
+  forget_unused(cache);
+  Payload payload = TRY(write_contents(contents, path, deadline));
+  TRY(write_file_atomic(note, payload.sha256));
+  return payload;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,184 @@
+// What will run where, and what cannot, and why?
+#include "harness/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+
+namespace holdfast {
+namespace {
+
+bool any_pattern_matches(std::string_view patterns, const CaseId& id) {
+  const std::string full = fmt::format("{}.{}", id.suite, id.name);
+  return std::ranges::any_of(split(patterns, ':'), [&](std::string_view pattern) {
+    return !pattern.empty() && (glob_match(pattern, full) || glob_match(pattern, id.key()));
+  });
+}
+
+struct Filter {
+  std::string_view wanted;
+  std::string_view unwanted;
+};
+
+/// A '-' begins the patterns to leave out. Names have no '-', roles may: only one at the start or behind ':' counts.
+Filter parse_filter(std::string_view filter) {
+  size_t dash = filter.starts_with('-') ? 0 : filter.find(":-");
+  if (dash == std::string_view::npos) return {filter, {}};
+  if (dash != 0) ++dash;
+  std::string_view wanted = filter.substr(0, dash == 0 ? 0 : dash - 1);
+  return {wanted.empty() ? "*" : wanted, filter.substr(dash + 1)};
+}
+
+bool has_wildcard(std::string_view pattern) { return pattern.find_first_of("*?") != std::string_view::npos; }
+
+Error no_such(std::string_view kind, std::string_view word, const std::vector<std::string>& known,
+              std::string_view list_verb) {
+  Error error = usage_error(fmt::format("no {} is called '{}'", kind, word));
+  if (const auto close = nearest(word, known)) error.what += fmt::format("; did you mean '{}'?", *close);
+  return std::move(error).because(fmt::format("`holdfast list {}` shows them all", list_verb));
+}
+
+/// A pattern without wildcards is a name, and a name that does not exist is a mistake.
+Result<void> check_filter(const std::string& filter, const std::vector<CaseInfo>& cases) {
+  const Filter parsed = parse_filter(filter);
+  std::vector<std::string> names;
+  for (const CaseInfo& info : cases) names.push_back(info.full_name());
+  for (const std::string_view pattern : split(parsed.wanted, ':')) {
+    const std::string_view name = pattern.substr(0, pattern.find('/'));
+    if (pattern.empty() || has_wildcard(name)) continue;
+    if (std::ranges::find(names, name) == names.end()) return no_such("case", name, names, "cases");
+  }
+  return {};
+}
+
+bool same_device(const Device& device, std::string_view wanted) {
+  return device.role == wanted || device.bdf == wanted || device.bdf == fmt::format("0000:{}", wanted);
+}
+
+Result<void> check_devices(const Selection& selection, const std::vector<TargetProfile>& targets) {
+  std::vector<std::string> known;
+  for (const TargetProfile& target : targets) {
+    for (const Device& device : target.devices) {
+      known.push_back(device.role);
+      known.push_back(device.bdf);
+    }
+  }
+  for (const std::string& wanted : selection.devices) {
+    const bool there = std::ranges::any_of(targets, [&](const TargetProfile& target) {
+      return std::ranges::any_of(target.devices, [&](const Device& d) { return same_device(d, wanted); });
+    });
+    if (!there) return no_such("device", wanted, known, "devices");
+  }
+  return {};
+}
+
+std::vector<Device> selected_devices(const TargetProfile& target, const Selection& selection) {
+  if (selection.devices.empty()) return target.devices;
+  std::vector<Device> chosen;
+  for (const Device& device : target.devices) {
+    if (std::ranges::any_of(selection.devices, [&](const std::string& w) { return same_device(device, w); })) {
+      chosen.push_back(device);
+    }
+  }
+  return chosen;
+}
+
+bool has_all(const Device& device, const std::vector<std::string>& traits) {
+  return std::ranges::all_of(traits, [&](const std::string& trait) { return device.has(trait); });
+}
+
+/// The groups of devices that the case runs with, one run for each; an empty list means that there are too few.
+std::vector<std::vector<Device>> device_groups(const DeviceNeed& need, const std::vector<Device>& devices) {
+  if (need.pick == DeviceNeed::Pick::kNone) return {{}};
+  std::vector<Device> fit;
+  std::ranges::copy_if(devices, std::back_inserter(fit), [&](const Device& d) { return has_all(d, need.traits); });
+  if (fit.size() < need.count) return {};
+  if (need.pick == DeviceNeed::Pick::kOne) return {{fit.begin(), fit.begin() + static_cast<long>(need.count)}};
+  std::vector<std::vector<Device>> groups;
+  for (const Device& device : fit) groups.push_back({device});
+  return groups;
+}
+
+std::string too_few_devices(const DeviceNeed& need, const TargetProfile& target, const Selection& selection) {
+  const std::string traits = need.traits.empty() ? "" : fmt::format(" with {}", join(need.traits, ", "));
+  const std::string among = selection.devices.empty() ? "" : fmt::format(" among {}", join(selection.devices, ", "));
+  return fmt::format("target {} has no {} device{}{}{}", target.name, need.count, need.count == 1 ? "" : "s", traits,
+                     among);
+}
+
+std::string reason_to_skip(const CaseInfo& info, const TargetProfile& target, const KernelImage& kernel,
+                           const KernelImage& next_kernel) {
+  for (const std::string& trait : info.needs.target_traits) {
+    if (std::ranges::find(target.traits, trait) == target.traits.end()) {
+      return fmt::format("target {} is not {}", target.name, trait);
+    }
+  }
+  if (auto missing = missing_for(info.needs.level, kernel)) return *missing;
+  if (auto missing = missing_for(info.needs.level, next_kernel)) return "next kernel: " + *missing;
+  return {};
+}
+
+/// The case once for each group of devices; once, skipped, when there are too few.
+std::vector<PlannedCase> place(const CaseInfo& info, const TargetProfile& target, const std::vector<Device>& devices,
+                               const Selection& selection, std::string skip_reason) {
+  auto groups = device_groups(info.needs.devices, devices);
+  if (groups.empty()) {
+    if (skip_reason.empty()) skip_reason = too_few_devices(info.needs.devices, target, selection);
+    groups.push_back({});
+  }
+  std::vector<PlannedCase> placed;
+  for (auto& group : groups) {
+    // A case about one device is named after it; one about several keeps its name whatever they are.
+    const std::string role = group.size() == 1 ? group.front().role : "";
+    placed.push_back({.target = target.name,
+                      .info = &info,
+                      .id = {info.suite, info.name, role},
+                      .devices = std::move(group),
+                      .skip_reason = skip_reason});
+  }
+  return placed;
+}
+
+}  // namespace
+
+int Plan::to_run() const {
+  return static_cast<int>(std::ranges::count_if(cases, [](const PlannedCase& c) { return c.skip_reason.empty(); }));
+}
+int Plan::to_skip() const { return static_cast<int>(cases.size()) - to_run(); }
+
+bool filter_selects(const std::string& filter, const CaseId& id) {
+  const Filter parsed = parse_filter(filter);
+  return any_pattern_matches(parsed.wanted, id) && !any_pattern_matches(parsed.unwanted, id);
+}
+
+std::optional<std::string> missing_for(Level level, const KernelImage& kernel) {
+  if (!kernel.config) return std::nullopt;
+  for (const SymbolNeed& need : symbols_for(level)) {
+    const auto found = kernel.config->find("CONFIG_" + need.symbol);
+    if (found != kernel.config->end() && found->second != "n") continue;
+    return fmt::format("kernel {} was built without CONFIG_{} ({}), which level {} needs", kernel.release, need.symbol,
+                       need.purpose, to_string(level));
+  }
+  return std::nullopt;
+}
+
+Result<Plan> make_plan(const std::vector<CaseInfo>& cases, const std::vector<TargetProfile>& targets,
+                       const Selection& selection, const KernelImage& kernel, const KernelImage& next_kernel) {
+  TRY(check_filter(selection.filter, cases));
+  TRY(check_devices(selection, targets));
+  Plan plan;
+  for (const TargetProfile& target : targets) {
+    const auto devices = selected_devices(target, selection);
+    for (const CaseInfo& info : cases) {
+      for (PlannedCase& planned :
+           place(info, target, devices, selection, reason_to_skip(info, target, kernel, next_kernel))) {
+        if (filter_selects(selection.filter, planned.id)) plan.cases.push_back(std::move(planned));
+      }
+    }
+  }
+  return plan;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,39 @@
+// How is a plan carried out?
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/base/deadline.h"
+#include "harness/event.h"
+#include "harness/plan.h"
+
+namespace holdfast {
+
+struct RunSettings {
+  std::string run_id;
+  std::filesystem::path dir;  ///< the run's own folder, there already
+  int retry_infra = 0;        ///< further attempts after a lab or harness error
+  int repeat = 1;             ///< attempts at each case that must all pass
+  bool failfast = false;      ///< start nothing more after a kernel failure
+  double timeout_scale = 1.0;
+  std::vector<std::string> case_argv;    ///< starts this program for one case; case_process.cc adds which
+  std::vector<std::string> replay_argv;  ///< the command line that runs one case again, without its filter
+  std::vector<std::string> gtest_args;   ///< GoogleTest's own flags, for each case
+  std::string kernels;                   ///< "<kernel A>..<kernel B>", for the suite's name
+  Properties properties;
+};
+
+/// Who runs the plan: its settings, whom it tells, and what ends it early. All outlive the run.
+struct Controller {
+  const RunSettings& settings;
+  EventSink& events;
+  const Stop& stop;
+};
+
+/// Carries out the plan and tells the controller's `events` of it, one event at a time. Ends early, after a clean
+/// release, when its `stop` is requested. Gives the exit code; whatever goes wrong in a case is that case's verdict.
+int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller);
+
+}  // namespace holdfast

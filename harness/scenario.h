@@ -1,0 +1,161 @@
+// How does one case run on one target? The steps, and what each takes from the one before.
+//
+// A case boots kernel A and gets a Running. With it devices are bound (Bound), sessions opened (Session), files
+// preserved in them. kexec() consumes the Running: nothing can talk to a kernel that is gone. It gives the Running of
+// kernel B, proven to have been reached by kexec, with the PCI devices as they were just before and just after.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/event.h"
+#include "harness/timeouts.h"
+#include "harness/tokens.h"
+
+namespace holdfast {
+
+/// What a case runs with. All references outlive the Scenario.
+struct ScenarioSetup {
+  Target& target;
+  EventSink& events;
+  Where where;
+  std::filesystem::path dir;      ///< the attempt's folder, there already
+  KernelImage kernel;             ///< kernel A
+  KernelImage next_kernel;        ///< kernel B
+  std::filesystem::path modules;  ///< modules of kernel A, or empty
+  std::string append;             ///< added to kernel A's command line
+  std::string next_append;        ///< added to kernel B's
+  std::vector<Device> devices;    ///< those that the plan placed for this case
+  double timeout_scale = 1.0;
+  const Stop* stop = nullptr;
+};
+
+/// One case on one target. Each step is a phase with a deadline of its own; a failure comes back as an Error whose
+/// blame has been looked into (is the machine gone? did the kernel crash?), with the evidence. Not thread-safe.
+class Scenario {
+ public:
+  explicit Scenario(ScenarioSetup setup);
+  Scenario(const Scenario&) = delete;
+  Scenario& operator=(const Scenario&) = delete;
+
+  /// The device that the plan chose; `index` for cases that asked for several.
+  const Device& device(size_t index = 0) const;
+  const std::vector<Device>& devices() const { return setup_.devices; }
+
+  /// Kernel A, from power off. Phases: boot, snapshot.
+  Result<Running> boot();
+
+  /// vfio-pci for the device's whole group; its cdev opened and bound to an iommufd.
+  Result<Bound> bind(Running& kernel, const Device& device);
+  /// Only the driver; nothing is opened.
+  Result<Bound> bind_driver(Running& kernel, const Device& device);
+  /// Opens the cdev of a device whose driver is bound, and binds it to an iommufd.
+  Result<void> open(Running& kernel, Bound& bound);
+  /// Closes what open() opened.
+  Result<void> close_files(Running& kernel, Bound& bound);
+  /// Closes the files and gives the native drivers back.
+  Result<void> restore(Running& kernel, Bound bound);
+
+  Result<Session> create_session(Running& kernel, const std::string& name);
+  /// Closing a session releases what it preserves (before the kexec) or finishes it (after).
+  Result<void> close_session(Running& kernel, const Session& session);
+  /// Puts an open device file into a session. On a kernel that does not say how it was configured, ENOENT skips the
+  /// case: that kernel has no handler for such files.
+  Result<void> preserve(Running& kernel, const Session& session, const Bound& bound, uint64_t token);
+  Result<void> preserve(Running& kernel, const Session& session, const Memory& memory, uint64_t token);
+
+  /// A memfd of `size` random bytes, and its content's digest at any later time.
+  Result<Memory> create_memory(Running& kernel, uint64_t size);
+  Result<std::string> digest_of(Running& kernel, const Memory& memory);
+
+  /// Loads kernel B and leaves for it; consumes `old` unless the kernel refuses. Proves that it was kexec. Leaves
+  /// pci.before.txt, dmesg.before, pci.after.txt and pci.diff.
+  Result<Running> kexec(Running&& old, const KexecOptions& options = {});
+  /// Loads kernel B and asks for the kexec, which the kernel must refuse; gives the errno's name, "EINVAL". Error
+  /// kernel.accepted when the kernel went on.
+  Result<std::string> kexec_refused(Running& kernel);
+
+  /// No device may differ from before the kexec but where the comparison's table allows it.
+  Result<void> verify(const Running& now);
+  /// All differences that the last kexec made, allowed or not.
+  const std::vector<PciChange>& changes() const { return changes_; }
+
+  Result<Session> retrieve_session(Running& now, const std::string& name);
+  /// The device file under `token`, bound to an iommufd. `bound` is what bind_driver() gave in this kernel.
+  Result<Bound> retrieve(Running& now, const Session& session, const Bound& bound, uint64_t token);
+  Result<Memory> retrieve(Running& now, const Session& session, const Memory& sent, uint64_t token);
+  Result<void> finish(Running& now, const Session& session);
+  /// The device works: its ids can be read through its file, an interrupt can be switched on and off, DMA memory be
+  /// mapped, a reset be done if it offers one.
+  Result<void> exercise(Running& now, const Bound& bound);
+
+  /// One request as a phase, with the same care for blame as the steps.
+  template <class Request>
+  Result<typename Request::Reply> call(Phase phase, Running& kernel, const Request& request) {
+    return in_phase<typename Request::Reply>(
+        phase, [&](const Deadline& deadline) { return kernel.agent().call(request, deadline); });
+  }
+
+  /// One request that the kernel must refuse; gives the errno's name, "EBUSY". Error kernel.accepted when it did not.
+  template <class Request>
+  Result<std::string> refused(Phase phase, Running& kernel, const Request& request) {
+    return in_phase<std::string>(phase, [&](const Deadline& deadline) -> Result<std::string> {
+      auto reply = kernel.agent().call(request, deadline);
+      return refusal_of(Request::kVerb, reply ? nullptr : &reply.error());
+    });
+  }
+
+  /// Records a fact that belongs into the report's properties.
+  void record(const std::string& key, const std::string& value) { properties_[key] = value; }
+  const Properties& properties() const { return properties_; }
+
+  /// What remains when the case's body has ended: the last kernel's log, the console, crashes that nobody tripped
+  /// over. An error means that the case must not pass.
+  Result<void> close();
+
+ private:
+  friend class Running;
+
+  template <class T>
+  Result<T> in_phase(Phase phase, const std::function<Result<T>(const Deadline&)>& work) {
+    const auto began = begin_phase(phase);
+    Result<T> result = work(deadline_for(phase));
+    end_phase(phase, began, result.ok());
+    if (!result) return diagnose(phase, std::move(result).error());
+    return result;
+  }
+  Deadline::Clock::time_point begin_phase(Phase phase);
+  void end_phase(Phase phase, Deadline::Clock::time_point began, bool ok);
+  Deadline deadline_for(Phase phase) const;
+  Error diagnose(Phase phase, Error error);
+  void intend(std::string action, Properties details);
+
+  /// `error` is what came instead of success, or null.
+  static Result<std::string> refusal_of(std::string_view what, const Error* error);
+
+  Result<void> load_next(Running& kernel, const KexecOptions& options);
+  Result<PciSnapshot> look_before_leaving(Agent& agent);
+  Result<std::unique_ptr<Agent>> meet_next(const wire::Hello& left_behind);
+  Result<Running> arrive(std::unique_ptr<Agent> agent, const KernelImage& kernel);
+  Result<PciSnapshot> snapshot(Agent& agent, const std::string& side, const Deadline& deadline);
+  Result<void> fetch_log(Agent& agent, const Deadline& deadline);
+  /// `stem`.txt for the first kexec of a case, `stem`.2.txt for the second.
+  std::filesystem::path file_for_kexec(std::string_view stem, std::string_view extension) const;
+
+  ScenarioSetup setup_;
+  std::unique_ptr<Agent> last_agent_;
+  std::vector<Bound> expected_;
+  std::vector<PciChange> changes_;
+  Properties properties_;
+  std::string nonce_;
+  std::string log_;                ///< the running kernel's log as fetched so far
+  std::string earlier_logs_;       ///< those of the kernels before it
+  uint64_t log_next_ = 0;          ///< sequence number to go on from
+  Console::Mark kernel_mark_ = 0;  ///< where the console of the kernel that runs, or is on its way, begins
+  int kexecs_ = 0;
+};
+
+}  // namespace holdfast

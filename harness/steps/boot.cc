@@ -1,0 +1,65 @@
+// Step: from power off to kernel A with its agent, and what the machine looks like then.
+#include <fmt/format.h>
+
+#include "harness/base/digest.h"
+#include "harness/base/file.h"
+#include "harness/scenario.h"
+
+namespace holdfast {
+namespace {
+
+/// The agent must be in the kernel that was asked for: another one would be judged in its name.
+Result<void> check_identity(const wire::Hello& hello, const KernelImage& wanted) {
+  if (!wanted.build_id.empty() && !hello.build_id.empty() && hello.build_id != wanted.build_id) {
+    return lab_error("wrong-kernel", fmt::format("{} with build-id {} came up, not build-id {} of {}", hello.release,
+                                                 hello.build_id, wanted.build_id, wanted.path.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Running> Scenario::boot() {
+  const BootSpec spec{.kernel = setup_.kernel.path,
+                      .next_kernel = setup_.next_kernel.path,
+                      .modules = setup_.modules,
+                      .append = setup_.append};
+  nonce_ = random_hex(8);
+  intend("boot", {{"target", setup_.target.name()}, {"kernel", spec.kernel.string()}});
+  auto agent = TRY(
+      in_phase<std::unique_ptr<Agent>>(Phase::kBoot, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
+        TRY(setup_.target.boot(spec, deadline));
+        auto up = TRY(setup_.target.connect(deadline));
+        TRY(check_identity(up->hello(), setup_.kernel));
+        return up;
+      }));
+  record("boot_id.before", agent->boot_id());
+  record("release.before", agent->hello().release);
+  record("build_id.before", agent->hello().build_id);
+  record("cmdline.before", agent->hello().cmdline);
+  record("nonce", nonce_);
+  return arrive(std::move(agent), setup_.kernel);
+}
+
+Result<Running> Scenario::arrive(std::unique_ptr<Agent> agent, const KernelImage& kernel) {
+  earlier_logs_ += log_;
+  log_.clear();
+  log_next_ = 0;
+  for (const std::string& warning : agent->hello().warnings) {
+    setup_.events.on(Note{Note::Level::kWarning, fmt::format("{}: agent: {}", setup_.where.id.key(), warning)});
+  }
+  Running running(*this, std::move(agent), kernel);
+  running.arrived_ = TRY(in_phase<PciSnapshot>(Phase::kSnapshot, [&](const Deadline& deadline) {
+    return snapshot(running.agent(), kexecs_ == 0 ? "boot" : "after", deadline);
+  }));
+  return running;
+}
+
+Result<PciSnapshot> Scenario::snapshot(Agent& agent, const std::string& side, const Deadline& deadline) {
+  const auto reply = TRY(agent.call(wire::PciList{}, deadline));
+  auto pci = TRY(PciSnapshot::from(reply));
+  TRY(write_file(file_for_kexec(fmt::format("pci.{}", side), ".txt"), pci.to_lspci_text()));
+  return pci;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,123 @@
+// Step: kernel A loads kernel B and leaves for it; what comes up must be kernel B, and by no other way than kexec.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "harness/scenario.h"
+
+namespace holdfast {
+namespace {
+
+/// Kernel B's native drivers would take a preserved device before anybody could look at the state it arrived in. Where
+/// they are built in, only their init function can be kept from running
+/// (Documentation/admin-guide/kernel-parameters.txt, initcall_blacklist). Names of functions that are not there do no
+/// harm.
+constexpr std::string_view kNoNativeDrivers = "initcall_blacklist=e1000_init_module,nvme_init,virtio_net_driver_init";
+
+/// A word of the command line that only this kexec of this case can have put there.
+std::string nonce_word(const std::string& nonce, int kexecs) {
+  return fmt::format("holdfast.nonce={}.{}", nonce, kexecs);
+}
+
+std::string next_cmdline(const ScenarioSetup& setup, const KexecOptions& options, const std::string& nonce,
+                         int kexecs) {
+  std::vector<std::string> words{setup.target.base_cmdline(), setup.next_append, options.append,
+                                 nonce_word(nonce, kexecs)};
+  if (!options.expected.empty()) words.emplace_back(kNoNativeDrivers);
+  std::erase(words, "");
+  return join(words, " ");
+}
+
+Error not_kexec(std::string why, const wire::Hello& now) {
+  return kernel_error("not-kexec", std::move(why))
+      .with("came up", fmt::format("release {}\nbuild-id {}\nboot_id {}\ncommand line {}", now.release, now.build_id,
+                                   now.boot_id, now.cmdline));
+}
+
+/// The proof has four parts. The fourth, that no firmware came by, is the target's to tell: Target::alive().
+Result<void> prove_kexec(const wire::Hello& old, const wire::Hello& now, const KernelImage& loaded,
+                         const std::string& nonce) {
+  if (now.boot_id == old.boot_id) return not_kexec("the boot_id is the old one: this is still kernel A", now);
+  const auto words = split(now.cmdline, ' ');
+  if (std::ranges::find(words, std::string_view(nonce)) == words.end()) {
+    return not_kexec(fmt::format("the kernel that came up does not have {} in its command line", nonce), now);
+  }
+  if (!loaded.build_id.empty() && now.build_id != loaded.build_id) {
+    return not_kexec(
+        fmt::format("the kernel that came up has build-id {}, the one loaded has {}", now.build_id, loaded.build_id),
+        now);
+  }
+  if (loaded.build_id.empty() && now.release != loaded.release) {
+    return not_kexec(fmt::format("the kernel that came up is {}, the one loaded is {}", now.release, loaded.release),
+                     now);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> Scenario::load_next(Running& kernel, const KexecOptions& options) {
+  return in_phase<void>(Phase::kLoad, [&](const Deadline& deadline) -> Result<void> {
+    const std::string image = TRY(kernel.agent().upload(setup_.next_kernel.path, deadline));
+    const wire::KexecLoad load{
+        .kernel = image, .initrd = "same", .cmdline = next_cmdline(setup_, options, nonce_, kexecs_ + 1)};
+    TRY_IN(fmt::format("load {}", setup_.next_kernel.path.string()), kernel.agent().call(load, deadline));
+    return {};
+  });
+}
+
+Result<std::string> Scenario::kexec_refused(Running& kernel) {
+  TRY(load_next(kernel, {}));
+  return in_phase<std::string>(Phase::kKexec, [&](const Deadline& deadline) -> Result<std::string> {
+    auto left = kernel.agent().leave(deadline);
+    return refusal_of("reboot(LINUX_REBOOT_CMD_KEXEC)", left ? nullptr : &left.error());
+  });
+}
+
+Result<PciSnapshot> Scenario::look_before_leaving(Agent& agent) {
+  return in_phase<PciSnapshot>(Phase::kSnapshot, [&](const Deadline& deadline) -> Result<PciSnapshot> {
+    auto pci = TRY(snapshot(agent, "before", deadline));
+    TRY(fetch_log(agent, deadline));
+    TRY(write_file(file_for_kexec("dmesg.before", ""), log_));
+    return pci;
+  });
+}
+
+Result<std::unique_ptr<Agent>> Scenario::meet_next(const wire::Hello& left_behind) {
+  auto agent = TRY(
+      in_phase<std::unique_ptr<Agent>>(Phase::kWait, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
+        auto up = TRY(setup_.target.connect(deadline));
+        TRY(prove_kexec(left_behind, up->hello(), setup_.next_kernel, nonce_word(nonce_, kexecs_)));
+        TRY(setup_.target.alive(deadline));
+        return up;
+      }));
+  record("boot_id.after", agent->boot_id());
+  record("release.after", agent->hello().release);
+  record("build_id.after", agent->hello().build_id);
+  record("cmdline.after", agent->hello().cmdline);
+  return agent;
+}
+
+Result<Running> Scenario::kexec(Running&& old, const KexecOptions& options) {
+  TRY(load_next(old, options));
+  ++kexecs_;
+  PciSnapshot before = TRY(look_before_leaving(old.agent()));  // the last that is asked of the old kernel
+  intend("kexec", {{"kernel", setup_.next_kernel.path.string()}});
+  const wire::Hello left_behind = old.agent().hello();
+  TRY(in_phase<void>(Phase::kKexec, [&](const Deadline& deadline) { return old.agent().leave(deadline); }));
+  old.agent_.reset();
+
+  Running now = TRY(arrive(TRY(meet_next(left_behind)), setup_.next_kernel));
+  now.before_ = std::move(before);
+  expected_ = options.expected;
+  PciExpectation expectation;
+  for (const Bound& bound : expected_) expectation.reset.push_back(bound.address);
+  expectation.ignore_drivers = true;  // a driver is chosen by kernel B's own setup, no promise speaks of it
+  changes_ = compare(now.before(), now.arrived(), expectation);
+  TRY(write_file(file_for_kexec("pci.diff", ""), format_diff(changes_)));
+  return now;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,44 @@
+// What does the built-in virtual machine consist of, and how is QEMU told?
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/level.h"
+
+namespace holdfast::lab {
+
+/// What runs the guest's instructions.
+enum class Accel { kTcg, kKvm };
+
+std::string_view to_string(Accel accel);
+
+/// One virtual machine. The three sockets are listening ones that QEMU inherits; each has a client waiting already, so
+/// that not a byte of the console is lost and no path is polled for.
+struct QemuSpec {
+  std::string binary = "qemu-system-x86_64";
+  std::string name = "holdfast";  ///< shown by ps
+  unsigned memory_mib = 512;
+  unsigned cpus = 1;
+  Accel accel = Accel::kTcg;
+  std::filesystem::path kernel = {};
+  std::filesystem::path initrd = {};
+  std::string cmdline = {};
+  int console_fd = -1;
+  int qmp_fd = -1;
+  int agent_fd = -1;
+};
+
+/// QEMU's argument vector.
+std::vector<std::string> qemu_argv(const QemuSpec& spec);
+
+/// The machine's test devices, at the addresses that its firmware gives them; the first is the one for cases that need
+/// a single device and do not care which.
+std::vector<Device> builtin_devices();
+
+/// Name of the agent's port: /dev/virtio-ports has it.
+inline constexpr std::string_view kAgentPort = "holdfast.agent";
+
+}  // namespace holdfast::lab

@@ -1,0 +1,217 @@
+// How does the harness get a machine without any machine: the built-in QEMU target?
+//
+// Power on is: pack (or find in the cache) the initramfs, decide on the accelerator, start QEMU with the console's and
+// the agent's sockets connected, wait until QEMU is ready. From then on one Link serves the agents of all kernels that
+// this power cycle sees.
+#include "lab/qemu/qemu_target.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "harness/agent_client.h"
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "harness/payload/payload.h"
+#include "lab/qemu/serial_console.h"
+#include "lab/qemu/vm.h"
+
+namespace holdfast::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How long a wait for the agent goes on without a look at the machine: a machine that ends is noticed at once anyhow,
+/// one that is stuck is not.
+constexpr Millis kLookEvery{5000};
+
+/// Warnings reach the console (loglevel 5), the rest of the log does not: an 8250 takes its time for each byte, and the
+/// agent reads the log from memory. An oops raises the level by itself. panic=-1 resets at once, which ends the
+/// machine. retain_initrd keeps the initramfs for the second kernel. no_timer_check: on a busy host the emulated timer
+/// is late, and a sound kernel would panic with "timer doesn't work through Interrupt-remapped IO-APIC".
+constexpr std::string_view kBaseCmdline =
+    "console=ttyS0 loglevel=5 panic=-1 retain_initrd no_timer_check kho=on liveupdate=on intel_iommu=on";
+
+/// What tells one QEMU from another without starting it.
+Result<std::string> identity_of(const fs::path& program) {
+  struct stat facts{};
+  if (::stat(program.c_str(), &facts) != 0) return system_error(fmt::format("look at {}", program.string()), errno);
+  return fmt::format("{} {} {}.{:09}", program.string(), facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
+}
+
+/// Waits for an agent on `link`, and for the end of `vm`, whichever comes first.
+Result<std::unique_ptr<Agent>> wait_for_agent(Vm& vm, const std::shared_ptr<Link>& link, const std::string& not_boot_id,
+                                              const Deadline& deadline) {
+  while (true) {
+    auto agent = LinkAgent::adopt(link, not_boot_id, deadline.at_most(kLookEvery));
+    const bool unsure = !agent && agent.error().blame == Blame::kLab;
+    if (!unsure) return agent;
+    TRY(vm.alive(deadline));
+    if (agent.error().kind != "timeout" || deadline.expired()) return agent;
+  }
+}
+
+class QemuTarget : public Target, private Power {
+ public:
+  QemuTarget(QemuConfig config, std::unique_ptr<SerialConsole> console)
+      : config_(std::move(config)), console_(std::move(console)) {}
+  QemuTarget(const QemuTarget&) = delete;
+  QemuTarget& operator=(const QemuTarget&) = delete;
+  ~QemuTarget() override { power_off(); }
+
+  const std::string& name() const override { return config_.name; }
+  Result<void> boot(const BootSpec& spec, const Deadline& deadline) override;
+  Result<std::unique_ptr<Agent>> connect(const Deadline& deadline) override;
+  Result<void> alive(const Deadline& deadline) override;
+  std::string base_cmdline() const override { return std::string(kBaseCmdline); }
+  std::map<std::string, std::string> facts() const override;
+  Power& power() override { return *this; }
+  Console& console() override { return *console_; }
+
+ private:
+  Result<void> on(const Deadline& deadline) override;
+  Result<void> off(const Deadline& deadline) override;
+  Result<State> state(const Deadline& deadline) override;
+
+  Result<void> power_on(const BootSpec& spec, const Deadline& deadline);
+  void power_off();
+  Result<Accel> decide_accel(const QemuSpec& spec, const Deadline& deadline);
+  Result<void> try_kvm(QemuSpec spec, const Deadline& deadline) const;
+
+  const QemuConfig config_;
+  const std::unique_ptr<SerialConsole> console_;
+  std::optional<AccelChoice> accel_;
+  AccelProbe probe_;
+  std::optional<BootSpec> last_spec_;
+  std::unique_ptr<Vm> vm_;
+  std::vector<std::unique_ptr<Vm>> past_;  ///< ended; a Link that somebody still holds watches their pidfd
+  std::shared_ptr<Link> link_;
+  std::string boot_id_;           ///< of the agent adopted last
+  std::optional<Error> failure_;  ///< why there is no machine
+  std::string qemu_version_;
+  std::string absent_modules_;
+};
+
+Result<void> QemuTarget::boot(const BootSpec& spec, const Deadline& deadline) {
+  power_off();
+  last_spec_ = spec;
+  failure_.reset();
+  auto up = power_on(spec, deadline);
+  if (!up) {
+    power_off();
+    failure_ = up.error();
+  }
+  return up;
+}
+
+Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline) {
+  PayloadSpec contents{.agent = config_.agent, .files = {}, .modules = spec.modules};
+  if (!spec.next_kernel.empty()) contents.files.push_back(spec.next_kernel);
+  const Payload payload = TRY(cached_payload(contents, config_.cache_dir / "payloads", deadline));
+  absent_modules_ = join(payload.absent_modules, " ");
+  QemuSpec qemu{.binary = config_.binary,
+                .name = fmt::format("holdfast-{}", config_.name),
+                .memory_mib = config_.memory_mib,
+                .cpus = config_.cpus,
+                .kernel = fs::absolute(spec.kernel),
+                .initrd = fs::absolute(payload.path),
+                .cmdline = spec.append.empty() ? base_cmdline() : fmt::format("{} {}", base_cmdline(), spec.append)};
+  qemu.accel = TRY(decide_accel(qemu, deadline));
+  vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
+  TRY(console_->attach(vm_->take_console()));
+  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), vm_->pidfd())));
+  TRY(vm_->greet(deadline));
+  qemu_version_ = vm_->version();
+  return {};
+}
+
+void QemuTarget::power_off() {
+  link_.reset();
+  boot_id_.clear();
+  if (!vm_) return;
+  vm_->stop();
+  console_->detach();
+  past_.push_back(std::move(vm_));
+}
+
+Result<Accel> QemuTarget::decide_accel(const QemuSpec& spec, const Deadline& deadline) {
+  if (accel_) return accel_->accel;
+  probe_.qemu = TRY(identity_of(TRY(find_qemu(config_.binary))));
+  probe_.cache_dir = config_.cache_dir;
+  probe_.boot = [this, spec](const Deadline& until) { return try_kvm(spec, until); };
+  accel_ = TRY(choose_accel(config_.accel, probe_, deadline));
+  return accel_->accel;
+}
+
+/// In a folder of its own and without a trace on the console: what a KVM that does not work says is no kernel's word.
+Result<void> QemuTarget::try_kvm(QemuSpec spec, const Deadline& deadline) const {
+  const fs::path folder = config_.work_dir / "kvm-probe";
+  TRY(make_dirs(folder));
+  spec.accel = Accel::kKvm;
+  const auto probe = [&]() -> Result<void> {
+    auto vm = TRY(Vm::start(std::move(spec), folder));
+    const auto console = TRY(SerialConsole::create({.attempt = folder / "console.log", .target = {}, .prefix = {}}));
+    TRY(console->attach(vm->take_console()));
+    const auto link = std::make_shared<Link>(TRY(Link::over(vm->take_agent_link(), vm->pidfd())));
+    TRY(vm->greet(deadline));
+    TRY(wait_for_agent(*vm, link, "", deadline));
+    return {};
+  };
+  auto outcome = probe();
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+  return outcome;
+}
+
+Result<std::unique_ptr<Agent>> QemuTarget::connect(const Deadline& deadline) {
+  if (failure_) return *failure_;
+  if (!vm_) return harness_error("power", fmt::format("connect to {}, which was not powered on", name()));
+  auto agent = TRY(wait_for_agent(*vm_, link_, boot_id_, deadline));
+  boot_id_ = agent->boot_id();
+  if (accel_) remember(*accel_, probe_);
+  return agent;
+}
+
+Result<void> QemuTarget::alive(const Deadline& deadline) {
+  if (failure_) return *failure_;
+  if (!vm_) return lab_error("off", fmt::format("{} is not powered on", name()));
+  TRY(vm_->alive(deadline));
+  if (auto trouble = console_->trouble()) return *std::move(trouble);
+  return {};
+}
+
+std::map<std::string, std::string> QemuTarget::facts() const {
+  std::map<std::string, std::string> facts{{"memory_mib", fmt::format("{}", config_.memory_mib)},
+                                           {"cpus", fmt::format("{}", config_.cpus)}};
+  if (accel_) facts.insert({{"accel", std::string(to_string(accel_->accel))}, {"accel.why", accel_->why}});
+  if (!qemu_version_.empty()) facts.insert({"qemu", qemu_version_});
+  if (!absent_modules_.empty()) facts.insert({"modules.absent", absent_modules_});
+  return facts;
+}
+
+Result<void> QemuTarget::on(const Deadline& deadline) {
+  if (vm_ && vm_->running()) return {};
+  if (!last_spec_) return harness_error("power", fmt::format("power on {}, which was never given a kernel", name()));
+  return boot(BootSpec(*last_spec_), deadline);
+}
+
+Result<void> QemuTarget::off(const Deadline&) {
+  power_off();
+  return {};
+}
+
+Result<Power::State> QemuTarget::state(const Deadline&) { return vm_ && vm_->running() ? State::kOn : State::kOff; }
+
+}  // namespace
+
+Result<std::unique_ptr<Target>> make_qemu_target(const QemuConfig& config) {
+  auto console =
+      TRY(SerialConsole::create({.attempt = config.console_log, .target = config.target_log, .prefix = config.slot}));
+  return std::unique_ptr<Target>(std::make_unique<QemuTarget>(config, std::move(console)));
+}
+
+}  // namespace holdfast::lab

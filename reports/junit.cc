@@ -1,0 +1,246 @@
+// How do CI servers learn what came of the run?
+#include "reports/junit.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <pugixml.hpp>
+#include <utility>
+
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+
+namespace holdfast::reports {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// pugixml writes control characters as references that XML 1.0 forbids and lets bad UTF-8 through: everything that
+// goes into the document goes through these two.
+void set(pugi::xml_node node, const char* name, std::string_view value) {
+  node.append_attribute(name).set_value(printable(value).c_str());
+}
+
+void set_text(pugi::xml_node node, std::string_view text) {
+  node.append_child(pugi::node_pcdata).set_value(printable(text).c_str());
+}
+
+void add_property(pugi::xml_node properties, std::string_view name, std::string_view value) {
+  pugi::xml_node property = properties.append_child("property");
+  set(property, "name", name);
+  set(property, "value", value);
+}
+
+/// What one attempt came to, in a line: "attempt 1: failed, kernel.hang: kernel B was silent (4.200 s)".
+std::string attempt_line(const AttemptEnded& attempt) {
+  const Verdict& verdict = attempt.verdict;
+  std::string line = fmt::format("attempt {}: {}", attempt.where.attempt, to_string(verdict.outcome));
+  if (!verdict.type.empty()) line += fmt::format(", {}: {}", verdict.type, verdict.message);
+  return line + fmt::format(" ({} s)\n", seconds(attempt.took));
+}
+
+void append_evidence(std::string& text, const std::vector<Evidence>& evidence, std::string_view of) {
+  for (const Evidence& piece : evidence) {
+    text += fmt::format("\n--- {}{} ---\n{}{}", of, piece.name, piece.text, piece.text.ends_with('\n') ? "" : "\n");
+  }
+}
+
+/// The text under a failure: what to do, how to see it again, and what the verdict rests on.
+std::string failure_text(const CaseSettled& settled) {
+  std::string text;
+  if (!settled.verdict.hint.empty()) text += fmt::format("try: {}\n", settled.verdict.hint);
+  if (!settled.replay.empty()) text += fmt::format("replay: {}\n", settled.replay);
+  for (const AttemptEnded& attempt : settled.attempts) text += attempt_line(attempt);
+  for (const AttemptEnded& attempt : settled.attempts) {
+    if (!attempt.dir.empty()) text += fmt::format("files: {}\n", attempt.dir);
+  }
+  std::string evidence;
+  for (const AttemptEnded& attempt : settled.attempts) {
+    const bool several = settled.attempts.size() > 1;
+    append_evidence(evidence, attempt.verdict.evidence,
+                    several ? fmt::format("attempt {}: ", attempt.where.attempt) : "");
+  }
+  append_evidence(evidence, settled.verdict.evidence, "");
+  const std::string where = settled.attempts.empty() ? "" : settled.attempts.back().dir;
+  return text + capped_tail(evidence, kCaseTextLimit, where);
+}
+
+/// An element that says of one attempt among several what came of it, named as Surefire names these.
+void add_attempt(pugi::xml_node testcase, const AttemptEnded& attempt, const char* name, bool with_evidence) {
+  pugi::xml_node node = testcase.append_child(name);
+  set(node, "message", attempt.verdict.message);
+  set(node, "type", attempt.verdict.type);
+  std::string text = attempt_line(attempt);
+  if (with_evidence) append_evidence(text, attempt.verdict.evidence, "");
+  set_text(node, capped_tail(text, kEvidenceLimit, attempt.dir));
+}
+
+/// Surefire's elements for attempts that did not decide the case by themselves: flaky… under a case that also passed,
+/// rerun… under one that never did, where the first one is told by <failure> or <error> already.
+void add_other_attempts(pugi::xml_node testcase, const CaseSettled& settled) {
+  const bool also_passed = settled.verdict.outcome == Outcome::kPassed || settled.verdict.outcome == Outcome::kFlaky;
+  bool told = also_passed;
+  for (const AttemptEnded& attempt : settled.attempts) {
+    const Outcome outcome = attempt.verdict.outcome;
+    if (outcome == Outcome::kPassed || outcome == Outcome::kSkipped) continue;
+    if (!told && outcome == settled.verdict.outcome && attempt.verdict.message == settled.verdict.message) {
+      told = true;
+      continue;
+    }
+    const bool error = outcome == Outcome::kError;
+    const char* name = also_passed ? (error ? "flakyError" : "flakyFailure") : (error ? "rerunError" : "rerunFailure");
+    add_attempt(testcase, attempt, name, settled.verdict.outcome == Outcome::kPassed);
+  }
+}
+
+void add_outcome(pugi::xml_node testcase, const CaseSettled& settled) {
+  const Verdict& verdict = settled.verdict;
+  if (verdict.outcome == Outcome::kPassed) return;
+  const bool failed = verdict.outcome == Outcome::kFailed || verdict.outcome == Outcome::kFlaky;
+  const bool skipped = verdict.outcome == Outcome::kSkipped;
+  pugi::xml_node node = testcase.append_child(failed ? "failure" : skipped ? "skipped" : "error");
+  set(node, "type", verdict.type);
+  set(node, "message", verdict.outcome == Outcome::kFlaky ? "flaky: " + verdict.message : verdict.message);
+  if (!skipped) {
+    set_text(node, failure_text(settled));
+  } else if (!verdict.hint.empty()) {
+    set_text(node, fmt::format("try: {}", verdict.hint));
+  }
+}
+
+/// The files in an attempt's folder, in the notation that Jenkins and GitLab show as attachments.
+std::string attachments(const fs::path& run_dir, const CaseSettled& settled, const fs::path& base) {
+  std::string lines;
+  for (const AttemptEnded& attempt : settled.attempts) {
+    if (attempt.dir.empty()) continue;
+    std::vector<fs::path> files;
+    std::error_code failed;
+    for (fs::directory_iterator it(run_dir / attempt.dir, failed), end; !failed && it != end; it.increment(failed)) {
+      std::error_code unknown;
+      if (it->is_regular_file(unknown)) files.push_back(it->path().lexically_normal());
+    }
+    std::ranges::sort(files);
+    for (const fs::path& file : files) {
+      const fs::path relative = file.lexically_relative(base);
+      const bool below = !relative.empty() && *relative.begin() != "..";
+      lines += fmt::format("[[ATTACHMENT|{}]]\n", (below ? relative : file).string());
+    }
+  }
+  return lines;
+}
+
+void add_case(pugi::xml_node testsuite, const CaseSettled& settled, const fs::path& run_dir, const fs::path& base) {
+  pugi::xml_node testcase = testsuite.append_child("testcase");
+  set(testcase, "name", settled.id.name);
+  set(testcase, "classname", settled.id.classname());
+  set(testcase, "time", seconds(took(settled)));
+  add_outcome(testcase, settled);
+  add_other_attempts(testcase, settled);
+  const std::string attached = attachments(run_dir, settled, base);
+  if (!attached.empty()) set_text(testcase.append_child("system-out"), attached);
+}
+
+/// What of a case changes from run to run.
+void add_case_properties(pugi::xml_node properties, const CaseSettled& settled) {
+  if (settled.attempts.empty()) return;
+  const std::string key = settled.id.key();
+  for (const auto& [name, value] : settled.attempts.back().properties) {
+    add_property(properties, fmt::format("{}: {}", key, name), value);
+  }
+  for (const auto& [phase, took_for] : settled.phases) {
+    add_property(properties, fmt::format("{}: phase.{}.ms", key, phase), std::to_string(took_for.count()));
+  }
+  if (settled.attempts.size() > 1) {
+    add_property(properties, fmt::format("{}: attempts", key), std::to_string(settled.attempts.size()));
+  }
+}
+
+void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRecord& suite, const RunRecord& record,
+               const std::string& hostname, const fs::path& base) {
+  const Tally tally = suite.tally();
+  pugi::xml_node node = testsuites.append_child("testsuite");
+  set(node, "name", name);
+  set(node, "tests", std::to_string(tally.total()));
+  set(node, "failures", std::to_string(tally.failed));
+  set(node, "errors", std::to_string(tally.errors));
+  set(node, "skipped", std::to_string(tally.skipped));
+  set(node, "time", seconds(suite.took()));
+  set(node, "timestamp", iso_utc(suite.begun));
+  set(node, "hostname", hostname);
+
+  Properties facts = record.started().properties;
+  facts["run_id"] = record.started().run_id;
+  if (record.ended()) facts["run.interrupted"] = record.ended()->interrupted ? "true" : "false";
+  for (const auto& [key, value] : suite.facts) facts.insert_or_assign(key, value);
+  pugi::xml_node properties = node.append_child("properties");
+  for (const auto& [key, value] : facts) add_property(properties, key, value);
+  for (const auto& [id, settled] : suite.cases) add_case_properties(properties, settled);
+
+  for (const auto& [id, settled] : suite.cases) add_case(node, settled, record.started().out_dir, base);
+  if (!record.warnings().empty()) {
+    set_text(node.append_child("system-err"), capped_tail(join(record.warnings(), "\n"), kCaseTextLimit, ""));
+  }
+}
+
+struct StringWriter : pugi::xml_writer {
+  std::string text;
+  void write(const void* piece, size_t size) override { text.append(static_cast<const char*>(piece), size); }
+};
+
+std::string host_name() {
+  std::array<char, 256> name = {};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+}  // namespace
+
+std::string junit_xml(const RunRecord& record, const std::string& hostname, const fs::path& attachments_base) {
+  pugi::xml_document document;
+  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
+  declaration.append_attribute("version").set_value("1.0");
+  declaration.append_attribute("encoding").set_value("UTF-8");
+  const Tally tally = record.tally();
+  pugi::xml_node root = document.append_child("testsuites");
+  set(root, "name", "holdfast");
+  set(root, "tests", std::to_string(tally.total()));
+  set(root, "failures", std::to_string(tally.failed));
+  set(root, "errors", std::to_string(tally.errors));
+  set(root, "time", seconds(record.took()));
+  for (const auto& [name, suite] : record.suites()) add_suite(root, name, suite, record, hostname, attachments_base);
+  StringWriter writer;
+  document.save(writer, "  ", pugi::format_indent, pugi::encoding_utf8);
+  return std::move(writer.text);
+}
+
+JunitReport::JunitReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now)
+    : file_(std::move(file)),
+      hostname_(host_name()),
+      trouble_(std::move(on_trouble)),
+      record_(std::move(now)),
+      not_before_(Steady::now()) {}
+
+void JunitReport::on(const Event& event) {
+  record_.add(event);
+  const bool ended = std::holds_alternative<RunEnded>(event);
+  if (std::holds_alternative<CaseSettled>(event)) {
+    ++settled_;
+    stale_ = true;
+  }
+  const bool due = settled_ <= kAlwaysRewrite || Steady::now() >= not_before_;
+  if (ended || (stale_ && due)) rewrite();
+}
+
+void JunitReport::rewrite() {
+  const auto begun = Steady::now();
+  std::error_code unknown;  // without a current folder paths stay absolute
+  trouble_.check(write_file_atomic(file_, junit_xml(record_, hostname_, fs::current_path(unknown))));
+  const auto end = Steady::now();
+  not_before_ = end + kPauseFactor * (end - begun);
+  stale_ = false;
+  ++rewrites_;
+}
+
+}  // namespace holdfast::reports
