@@ -26,7 +26,8 @@ std::vector<std::string> wrapped(std::string_view text, size_t limit) {
     if (!last.empty() && columns(last) + 1 + columns(word) > limit) {
       pieces.emplace_back(word);
     } else {
-      last += (last.empty() ? "" : " ") + std::string(word);
+      if (!last.empty()) last += ' ';
+      last += word;
     }
   }
   return pieces;
