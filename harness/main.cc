@@ -350,7 +350,6 @@ class Program {
                                 .config = options.configs,
                                 .name = options.name,
                                 .jobs = static_cast<unsigned>(options.jobs)};
-    if (options.series == kernel::kReference) wanted.series = (TRY(data_dir()) / "kernel/series").string();
     const kernel::Built built = TRY(kernel::build(wanted, patience(), show_in(progress)));
     for (const std::string& note : built.notes) out_.line("note: " + note);
     progress.done(fmt::format("{}: {} {} ({})", built.built ? "built" : "was there", join(built.kernel.names, ","),

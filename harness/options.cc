@@ -149,7 +149,7 @@ void add_kernel(CLI::App& app, Parsed& parsed) {
       ->type_name("DIR");
   build
       .add_option("--series", parsed.build.series,
-                  "patches to apply to a copy: a folder, a patch or an mbox; 'reference' or 'none'")
+                  "patches to apply to a copy: a folder, a patch or an mbox; 'reference', 'faults' or 'none'")
       ->type_name("PATH");
   build.add_option("--config", parsed.build.configs, "configuration fragment added to the guest's (repeatable)")
       ->type_name("FRAGMENT");
@@ -159,6 +159,7 @@ void add_kernel(CLI::App& app, Parsed& parsed) {
   build.footer(
       "Examples:\n"
       "  holdfast kernel build                          the reference kernel\n"
+      "  holdfast kernel build --series faults          that and the switches that break it (liveupdate_fault=NAME)\n"
       "  holdfast kernel build --series none --name stock\n"
       "  holdfast kernel build --tree ~/linux --name mine && holdfast run --kernel mine");
   verb.add_subcommand("list", "show the kernels that are there")

@@ -75,7 +75,7 @@ struct CheckOptions {
 struct KernelFetchOptions {};
 struct KernelBuildOptions {
   std::filesystem::path tree;                  ///< empty: the fetched one, with the reference series
-  std::string series;                          ///< a path, "reference", "none", or empty: as the tree wants
+  std::string series;                          ///< a path, "reference", "faults", "none", or empty: as the tree wants
   std::vector<std::filesystem::path> configs;  ///< added to the guest's own fragment
   std::string name;
   int jobs = 0;  ///< 0: the number of cores

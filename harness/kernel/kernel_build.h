@@ -23,7 +23,7 @@ struct BuildSource {
 struct BuildRequest {
   BuildSource source;
   PatchSeries series;
-  std::string series_name;                             ///< for the store: "reference"; empty: the series' own path
+  std::string series_name;                             ///< for the store: "reference", "faults"; empty: the series' own path
   std::vector<std::filesystem::path> config;           ///< fragments whose every symbol must survive; later ones win
   std::vector<std::filesystem::path> config_if_known;  ///< fragments of which only the tree's own symbols are asked for
   std::string name;                                    ///< may be empty: the kernel then goes by its key

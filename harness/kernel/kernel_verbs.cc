@@ -24,12 +24,17 @@ struct Recipe {
   fs::path guest;          ///< the fragment for every guest kernel
   fs::path series_config;  ///< what the reference series adds
   fs::path series;
+  fs::path faults_config;  ///< what the fault switches add to that
+  fs::path faults;         ///< the reference series and the fault switches
 };
 
 Result<Recipe> recipe() {
   const fs::path folder = TRY(data_dir()) / "kernel";
-  return Recipe{
-      .guest = folder / "guest.config", .series_config = folder / "series.config", .series = folder / "series"};
+  return Recipe{.guest = folder / "guest.config",
+                .series_config = folder / "series.config",
+                .series = folder / "series",
+                .faults_config = folder / "faults.config",
+                .faults = folder / "faults"};
 }
 
 /// A kernel's name made of a file's: "my tree.git" gives "my-tree.git".
@@ -44,8 +49,10 @@ std::string name_after(const fs::path& path) {
   return valid_kernel_name(name) ? name : "kernel";
 }
 
-bool is_none(const BuildOptions& options) {
-  return options.series == "none" || (options.series.empty() && !options.tree.empty());
+/// The series that is meant, also when nothing is said: a path, or one of the words.
+std::string series_of(const BuildOptions& options) {
+  if (!options.series.empty()) return options.series;
+  return options.tree.empty() ? std::string(kReference) : "none";
 }
 
 std::string name_for(const BuildOptions& options) {
@@ -54,8 +61,27 @@ std::string name_for(const BuildOptions& options) {
     std::error_code ignored;
     return name_after(fs::weakly_canonical(options.tree, ignored));
   }
-  if (options.series.empty()) return std::string(kReference);
-  return is_none(options) ? std::string(kStock) : name_after(fs::path(options.series).replace_extension());
+  const std::string series = series_of(options);
+  if (series == "none") return std::string(kStock);
+  if (series == kReference || series == kFaults) return series;
+  return name_after(fs::path(series).replace_extension());
+}
+
+/// Puts the series and the fragments that belong to it into `request`.
+Result<void> add_series(const std::string& series, const Recipe& files, BuildRequest& request,
+                        const Deadline& deadline) {
+  if (series == kReference || series == kFaults) {
+    const bool faults = series == kFaults;
+    request.series = TRY(read_series(faults ? files.faults : files.series, deadline));
+    request.series_name = series;
+    request.config.push_back(files.series_config);
+    if (faults) request.config.push_back(files.faults_config);
+    return {};
+  }
+  // A tree or a series of somebody's own may well have the reference's option: it is asked for where it exists.
+  request.config_if_known.push_back(files.series_config);
+  if (series != "none") request.series = TRY(read_series(series, deadline));
+  return {};
 }
 
 /// Debian's source: what is there already and fits, without asking the mirror; else the newest that does.
@@ -82,7 +108,7 @@ Result<FetchedSource> fetch(const FetchOptions& options, const Deadline& deadlin
 Result<Built> build(const BuildOptions& options, const Deadline& deadline, const ProgressSink& progress) {
   const fs::path cache = TRY(cache_or_default(options.cache));
   const Recipe files = TRY(recipe());
-  const bool reference = options.tree.empty() && options.series.empty();
+  const std::string series = series_of(options);
   BuildRequest request{.source = {},
                        .series = {},
                        .series_name = {},
@@ -90,20 +116,12 @@ Result<Built> build(const BuildOptions& options, const Deadline& deadline, const
                        .config_if_known = {},
                        .name = name_for(options),
                        .jobs = options.jobs};
-  if (reference) {
-    request.series = TRY(read_series(files.series, deadline));
-    request.series_name = std::string(kReference);
-    request.config.push_back(files.series_config);
-  } else {
-    // A tree or a series of somebody's own may well have the reference's option: it is asked for where it exists.
-    request.config_if_known.push_back(files.series_config);
-    if (!is_none(options)) request.series = TRY(read_series(options.series, deadline));
-  }
+  TRY(add_series(series, files, request, deadline));
   request.config.insert(request.config.end(), options.config.begin(), options.config.end());
   Built built;
   if (options.tree.empty()) {
     // The stock kernel is to differ from the reference in nothing but the series: so it takes the same source.
-    const PatchSeries fits = is_none(options) ? TRY(read_series(files.series, deadline)) : request.series;
+    const PatchSeries fits = series == "none" ? TRY(read_series(files.series, deadline)) : request.series;
     request.source = TRY(debian_source(cache, fits, built, deadline, progress));
   } else {
     request.source.dir = options.tree;

@@ -14,8 +14,10 @@
 
 namespace holdfast::kernel {
 
-/// The names that kernels without a tree of their own get: Debian's source with the reference series, and without.
+/// The names that kernels without a tree of their own get: Debian's source with the reference series, with the fault
+/// switches on top of it, and without either. The first two are also the words that stand for these series.
 inline constexpr std::string_view kReference = "reference";
+inline constexpr std::string_view kFaults = "faults";
 inline constexpr std::string_view kStock = "stock";
 
 struct FetchOptions {
@@ -26,9 +28,9 @@ struct FetchOptions {
 struct BuildOptions {
   std::filesystem::path cache = {};  ///< empty: cache_dir()
   std::filesystem::path tree = {};   ///< empty: Debian's source, fetched when there is none yet
-  std::string series = {};           ///< a path; "none"; empty: the reference series without a tree, none with one
+  std::string series = {};  ///< a path, "reference", "faults" or "none"; empty: "reference", but with a tree "none"
   std::vector<std::filesystem::path> config = {};  ///< added to the guest's fragment, in this order
-  std::string name = {};                           ///< empty: "reference", "stock", or after the series or the tree
+  std::string name = {};                           ///< empty: after the tree, else "stock", or after the series
   unsigned jobs = 0;                               ///< 0: one for each CPU
 };
 

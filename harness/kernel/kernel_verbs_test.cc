@@ -17,6 +17,12 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+/// Fits on top of kGoodPatch, and brings an option.
+constexpr std::string_view kFaultPatch =
+    "--- a/init/main.c\n+++ b/init/main.c\n@@ -1,6 +1,6 @@\n int main(void)\n {\n-\treturn 1;\n+\treturn 2;\n }\n"
+    " /* a */\n /* b */\n"
+    "--- /dev/null\n+++ b/init/Kconfig\n@@ -0,0 +1,2 @@\n+config FAULTS\n+\tbool \"x\"\n";
+
 class Verbs : public testing::Test {
  protected:
   void SetUp() override {
@@ -25,6 +31,9 @@ class Verbs : public testing::Test {
     fake::write(at("data/kernel/series.config"), "CONFIG_VFIO_PCI=y\n");
     fake::write(at("data/kernel/series/series"), "0001-one.patch\n");
     fake::write(at("data/kernel/series/0001-one.patch"), fake::kGoodPatch);
+    fake::write(at("data/kernel/faults.config"), "CONFIG_FAULTS=y\n");
+    fake::write(at("data/kernel/faults/series"), "../series/0001-one.patch\n0002-two.patch\n");
+    fake::write(at("data/kernel/faults/0002-two.patch"), kFaultPatch);
     fetched("7.3", fake::kMainC);
   }
   fs::path at(const std::string& name) const { return dir_.path() / name; }
@@ -62,6 +71,34 @@ TEST_F(Verbs, BuildStockFromTheSourceThatTheReferenceFits) {
   EXPECT_THAT(built->kernel.series, IsEmpty());
   EXPECT_EQ(built->kernel.source, "Debian linux-source-7.3 7.3.1-1");
   EXPECT_THAT(built->notes, ElementsAre(HasSubstr("linux-source-7.4")));
+}
+
+TEST_F(Verbs, BuildTheFaultSwitchesOnTopOfTheReference) {
+  const auto built = made({.series = "faults"});
+  ASSERT_TRUE(built) << built.error().what;
+  EXPECT_THAT(built->kernel.names, ElementsAre("faults"));
+  EXPECT_EQ(built->kernel.series, "faults, 2 patches");
+  EXPECT_THAT(fake::read(built->kernel.config()),
+              AllOf(HasSubstr("CONFIG_PCI=y"), HasSubstr("CONFIG_VFIO_PCI=y"), HasSubstr("CONFIG_FAULTS=y")));
+  EXPECT_THAT(fake::read(at("cache/build/src/init/main.c")), HasSubstr("return 2;"));
+}
+
+TEST_F(Verbs, BuildNoFaultSwitchIntoTheReference) {
+  const auto built = made({.series = "reference"});
+  ASSERT_TRUE(built) << built.error().what;
+  EXPECT_THAT(built->kernel.names, ElementsAre("reference"));
+  EXPECT_EQ(built->kernel.key, made({})->kernel.key);
+  EXPECT_THAT(fake::read(built->kernel.config()), Not(HasSubstr("FAULTS")));
+  EXPECT_THAT(fake::read(at("cache/build/src/init/main.c")), HasSubstr("return 1;"));
+}
+
+TEST_F(Verbs, BuildTheFaultSwitchesIntoATreeUnderItsOwnName) {
+  fake::tree(at("mine"));
+  const auto built = made({.tree = at("mine"), .series = "faults"});
+  ASSERT_TRUE(built) << built.error().what;
+  EXPECT_THAT(built->kernel.names, ElementsAre("mine"));
+  EXPECT_EQ(built->kernel.series, "faults, 2 patches");
+  EXPECT_THAT(fake::read(at("mine/init/main.c")), HasSubstr("return 0;"));
 }
 
 TEST_F(Verbs, BuildATreeWithoutASeriesUnderItsOwnName) {

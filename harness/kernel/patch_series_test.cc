@@ -53,6 +53,15 @@ TEST_F(Series, KeepsTheOrderOfASeriesFile) {
   EXPECT_THAT(fake::read(at("tree/init/main.c")), HasSubstr("return 2;"));
 }
 
+TEST_F(Series, MayNamePatchesOfAnotherFolder) {
+  fake::write(at("s/first.patch"), step(0, 1));
+  fake::write(at("t/series"), "../s/first.patch\nsecond.patch\n");
+  fake::write(at("t/second.patch"), step(1, 2));
+  EXPECT_THAT(names_of(*read("t")), ElementsAre("../s/first.patch", "second.patch"));
+  ASSERT_TRUE(apply("t"));
+  EXPECT_THAT(fake::read(at("tree/init/main.c")), HasSubstr("return 2;"));
+}
+
 TEST_F(Series, TakesPatchFilesInOrderWithoutASeriesFile) {
   fake::write(at("s/0000-cover-letter.patch"), "Subject: [PATCH 0/2] x\n\nblah\n");
   fake::write(at("s/0002-b.patch"), step(1, 2));
