@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "harness/base/text.h"
-#include "harness/crash/crash.h"
+#include "harness/crash/crash_watch.h"
 
 namespace holdfast {
 namespace {
@@ -21,10 +21,21 @@ Error with_story(Error judged, const Error& first, const Circumstances& circumst
   return judged;
 }
 
-Error from_crash(const CrashFinding& finding) {
-  return kernel_error(finding.kind, finding.title)
-      .with("crash", finding.excerpt)
-      .with("fingerprint", finding.fingerprint);
+Error with_crashes(Error error, const Circumstances& circumstances) {
+  for (Evidence& piece : evidence_of(circumstances.crashes)) error.evidence.push_back(std::move(piece));
+  return error;
+}
+
+/// It printed no crash and never came to its agent. A kernel that dies early has no console yet to say so.
+Error no_agent(const Circumstances& circumstances) {
+  constexpr size_t kWidth = 160;
+  const std::string_view last = trim(last_lines(trim(circumstances.console), 1));
+  const bool mute = last.empty() || last.find("Starting new kernel") != std::string_view::npos;
+  const std::string words =
+      mute ? "it said nothing at all" : fmt::format("its last words: {}", printable(last.substr(0, kWidth)));
+  const std::string_view flag = circumstances.phase == Phase::kBoot ? "--append" : "--next-append";
+  return kernel_error("hang", fmt::format("the kernel did not come up to its agent within the deadline; {}", words))
+      .because(fmt::format("{} 'earlyprintk=ttyS0 loglevel=8' shows what it says before its console is up", flag));
 }
 
 /// Nothing came from a machine that runs: what was the last sign of life?
@@ -37,7 +48,7 @@ Error from_silence(const Circumstances& circumstances) {
     if (circumstances.phase == Phase::kBoot && trim(circumstances.console).empty()) {
       return lab_error("boot", "no byte came on the console");
     }
-    return kernel_error("hang", "the kernel did not come up to its agent within the deadline");
+    return no_agent(circumstances);
   }
   return kernel_error("hang", "the kernel stopped answering");
 }
@@ -48,17 +59,28 @@ bool is_silence(const Error& error) {
 
 }  // namespace
 
+std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes) {
+  const auto crash = worst(crashes);
+  if (!crash) return std::nullopt;
+  Error error = kernel_error(verdict_kind(*crash), headline(*crash));
+  // The one that says most comes first: it is the one that a terminal shows.
+  std::vector<CrashFinding> ordered{*crash};
+  ordered.insert(ordered.end(), crashes.begin(), crashes.end());
+  error.evidence = evidence_of(ordered);
+  return error;
+}
+
 Error judge(Error error, const Circumstances& circumstances) {
   if (error.kind == "stopped" || error.blame == Blame::kPlan) return error;
+  const auto told = [&](Error judged) { return with_story(std::move(judged), error, circumstances); };
   if (circumstances.machine && circumstances.machine->blame != Blame::kKernel) {
-    return with_story(*circumstances.machine, error, circumstances);
+    return with_crashes(told(*circumstances.machine), circumstances);
   }
-  const auto crash = worst(find_crashes(circumstances.console));
-  if (crash && crash->kind != "warn") return with_story(from_crash(*crash), error, circumstances);
-  if (circumstances.machine) return with_story(*circumstances.machine, error, circumstances);
-  if (is_silence(error)) return with_story(from_silence(circumstances), error, circumstances);
-  if (crash) error = std::move(error).with("warning on the console", crash->excerpt);
-  return std::move(error).in(fmt::format("during {}", to_string(circumstances.phase)));
+  const auto crash = worst(circumstances.crashes);
+  if (crash && !is_warning(*crash)) return told(*crash_error(circumstances.crashes));
+  if (circumstances.machine) return with_crashes(told(*circumstances.machine), circumstances);
+  if (is_silence(error)) return with_crashes(told(from_silence(circumstances)), circumstances);
+  return with_crashes(std::move(error).in(fmt::format("during {}", to_string(circumstances.phase))), circumstances);
 }
 
 }  // namespace holdfast

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/base/error.h"
+#include "harness/crash/crash.h"
 #include "harness/timeouts.h"
 
 namespace holdfast {
@@ -13,13 +15,18 @@ namespace holdfast {
 /// What is known at the time of a failure.
 struct Circumstances {
   Phase phase = Phase::kBoot;
-  std::optional<Error> machine;  ///< what Target::alive() had to say, if the machine is not well
-  std::string console;           ///< the console of the kernel that runs, or is on its way
+  std::optional<Error> machine;            ///< what Target::alive() had to say, if the machine is not well
+  std::string console;                     ///< the console of the kernel that runs, or is on its way
+  std::vector<CrashFinding> crashes = {};  ///< of all kernels of the case, without those that are allowed
 };
 
+/// A kernel error from the finding that says most, with all of them as evidence; nothing when there are none.
+std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes);
+
 /// The error that the report shows. In this order: a request to stop and a skip stay what they are; a machine that
-/// the lab lost is the lab's; a crash on the console is the kernel's; a guest that reset itself is the kernel's;
-/// silence of a sound machine is the kernel's (a hang) if the kernel ever spoke. The first error is kept as evidence.
+/// the lab lost is the lab's; a crash is the kernel's; a guest that reset itself is the kernel's; silence of a sound
+/// machine is the kernel's (a hang) if the kernel ever spoke. The first error is kept as evidence, and so are warnings,
+/// which decide nothing here: a case that has not failed otherwise fails by them when it is closed.
 Error judge(Error error, const Circumstances& circumstances);
 
 /// The line that the agent writes to the console when it is up: from then on the link is what is missing.

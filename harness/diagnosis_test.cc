@@ -13,6 +13,9 @@ const std::string kOops = kBooting +
                           "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010\n"
                           "[    1.000001] Oops: Oops: 0000 [#1] SMP\n";
 
+const std::string kWarning = kBooting + "[    1.000000] WARNING: a.c:1 at alpha+0x1/0x2, CPU#0: agent/31\n";
+const std::string kLockdep = kBooting + "[    1.000000] WARNING: suspicious RCU usage\n";
+
 Error timeout() { return lab_error("timeout", "no agent within the deadline"); }
 Error vm_killed() { return lab_error("vm-killed", "QEMU was killed by signal 9"); }
 Error guest_reset() { return kernel_error("reset", "the guest reset itself"); }
@@ -29,10 +32,16 @@ struct Row {
   const char* type;
 };
 
+/// What judge() says with the console's findings, as a Scenario gives them.
+Error judged_on(Error error, Circumstances circumstances) {
+  circumstances.crashes = find_crashes(circumstances.console, {{0, "bind", LogMark::Start::kPowerOn, 0, 0}});
+  return judge(std::move(error), circumstances);
+}
+
 class Judge : public testing::TestWithParam<Row> {};
 
 TEST_P(Judge, BlamesTheRightOne) {
-  const Error judged = judge(GetParam().error, GetParam().circumstances);
+  const Error judged = judged_on(GetParam().error, GetParam().circumstances);
   EXPECT_EQ(judged.type(), GetParam().type) << GetParam().story << ": " << judged.what;
 }
 
@@ -58,6 +67,20 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"no answer in mid-step", timeout(), {Phase::kPreserve, {}, ""}, "kernel.hang"},
         Row{"a refusal", refusal(), {Phase::kPreserve, {}, ""}, "kernel.refused"},
         Row{"a refusal that was an oops", refusal(), {Phase::kPreserve, {}, kOops}, "kernel.oops"},
+        Row{"a warning explains no refusal", refusal(), {Phase::kPreserve, {}, kWarning}, "kernel.refused"},
+        Row{"nor does lockdep", refusal(), {Phase::kPreserve, {}, kLockdep}, "kernel.refused"},
+        Row{"a warning, then silence", timeout(), {Phase::kWait, {}, kWarning}, "kernel.hang"},
+        Row{"a warning, then a reset", timeout(), {Phase::kWait, guest_reset(), kWarning}, "kernel.reset"},
+        Row{"a warning, and the machine is gone", timeout(), {Phase::kWait, vm_killed(), kWarning}, "lab.vm-killed"},
+        Row{"firmware came by", timeout(), {Phase::kWait, {}, kBooting + "SeaBIOS (version 1.16.2)\n"}, "kernel.reset"},
+        Row{"the kernel started anew",
+            timeout(),
+            {Phase::kWait, {}, kBooting + "[    0.000000] Linux version 7.3.0\n[    0.200000] again\n"},
+            "kernel.reset"},
+        Row{"dead before its console was up",
+            timeout(),
+            {Phase::kWait, {}, "PANIC: early exception 0x0d IP 10:ffffffff81c2f1a0 error 0 cr2 0x0\n"},
+            "kernel.early-boot"},
         Row{"a full disk is no hang", system_error("write x", ENOSPC), {Phase::kSnapshot, {}, ""}, "lab.io"},
         Row{"told to stop", harness_error("stopped", "stopped"), {Phase::kWait, vm_killed(), kOops}, "harness.stopped"},
         Row{"a skip stays a skip", cannot("no handler"), {Phase::kPreserve, {}, kOops}, "plan.cannot"}));
@@ -68,6 +91,43 @@ TEST(Judge, KeepsTheFirstErrorAndTheConsole) {
   EXPECT_EQ(judged.evidence[0].name, "first error");
   EXPECT_EQ(judged.evidence.back().name, "console");
   EXPECT_NE(judged.what.find("during wait"), std::string::npos);
+}
+
+std::string evidence_text(const Error& error, std::string_view name) {
+  for (const Evidence& piece : error.evidence) {
+    if (piece.name == name) return piece.text;
+  }
+  return "";
+}
+
+TEST(Judge, SaysInWhichPhaseAndKernelTheCrashFell) {
+  const Error judged = judged_on(timeout(), {Phase::kWait, {}, kOops});
+  EXPECT_NE(evidence_text(judged, "crash").find("kernel: A\nphase: bind\n"), std::string::npos);
+  EXPECT_NE(judged.what.find("(kernel A, phase: bind)"), std::string::npos) << judged.what;
+}
+
+TEST(Judge, KeepsAWarningAsEvidenceOfWhateverElseFailed) {
+  for (const Error& error : {refusal(), timeout()}) {
+    const Error judged = judged_on(error, {Phase::kPreserve, {}, kWarning});
+    EXPECT_NE(evidence_text(judged, "warning").find("WARNING: a.c:1 at alpha"), std::string::npos) << judged.what;
+  }
+}
+
+TEST(Judge, GivesTheLastWordsOfAKernelThatDiedEarly) {
+  EXPECT_NE(judged_on(timeout(), {Phase::kWait, {}, kBooting}).what.find("Freeing memory"), std::string::npos);
+  const Error mute = judged_on(timeout(), {Phase::kWait, {}, ""});
+  EXPECT_NE(mute.what.find("said nothing at all"), std::string::npos);
+  EXPECT_NE(mute.hint.find("--next-append 'earlyprintk"), std::string::npos);
+}
+
+TEST(CrashError, IsOfTheWorstAndShowsEachFindingOnce) {
+  EXPECT_FALSE(crash_error({}));
+  const auto error = crash_error(find_crashes(kWarning + kOops.substr(kBooting.size())));
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->type(), "kernel.oops");
+  ASSERT_EQ(error->evidence.size(), 2U);
+  EXPECT_EQ(error->evidence[0].name, "crash");
+  EXPECT_EQ(error->evidence[1].name, "warning");
 }
 
 TEST(Judge, KeepsTheErrnoOfARefusal) { EXPECT_EQ(judge(refusal(), {Phase::kPreserve, {}, ""}).errnum, EBUSY); }

@@ -86,6 +86,16 @@ struct Intent {
   std::string action;  ///< "start-vm", "vfio-bind", "kexec"
   Properties details;
 };
+/// A kernel warned, and the lab's ignore list lets it pass: it fails nothing, but is told.
+struct FindingAllowed {
+  Where where;
+  std::string kind;     ///< "warn"
+  std::string title;    ///< as the kernel put it
+  std::string phase;    ///< in which it fell
+  std::string kernel;   ///< "A", "B"...
+  std::string pattern;  ///< the entry's title
+  std::string reason;   ///< the entry's reason
+};
 /// Something a reader should know that changes no verdict: a fall back to TCG, a cleanup that failed.
 struct Note {
   enum class Level { kInfo, kWarning };
@@ -100,7 +110,7 @@ struct RunEnded {
 };
 
 using Event = std::variant<RunStarted, SuiteFacts, CaseStarted, PhaseStarted, PhaseEnded, AttemptEnded, CaseSettled,
-                           Intent, Note, RunEnded>;
+                           Intent, FindingAllowed, Note, RunEnded>;
 
 /// Takes events. Calls come one at a time (the run serialises them) and must not throw.
 class EventSink {

@@ -111,6 +111,16 @@ void fields(Visitor& visit, As<Intent> auto& event) {
   visit("details", event.details);
 }
 template <class Visitor>
+void fields(Visitor& visit, As<FindingAllowed> auto& event) {
+  visit("where", event.where);
+  visit("kind", event.kind);
+  visit("title", event.title);
+  visit("phase", event.phase);
+  visit("kernel", event.kernel);
+  visit("pattern", event.pattern);
+  visit("reason", event.reason);
+}
+template <class Visitor>
 void fields(Visitor& visit, As<Note> auto& event) {
   visit("level", event.level);
   visit("text", event.text);
@@ -125,8 +135,8 @@ void fields(Visitor& visit, As<RunEnded> auto& event) {
 
 /// The names of the alternatives of Event, in its order.
 constexpr std::array<std::string_view, std::variant_size_v<Event>> kNames = {
-    "run-started",   "suite-facts",  "case-started", "phase-started", "phase-ended",
-    "attempt-ended", "case-settled", "intent",       "note",          "run-ended"};
+    "run-started",  "suite-facts", "case-started",    "phase-started", "phase-ended", "attempt-ended",
+    "case-settled", "intent",      "finding-allowed", "note",          "run-ended"};
 
 /// Puts the members of one struct into a JSON object.
 class Writer {

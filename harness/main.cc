@@ -22,6 +22,7 @@
 #include "harness/listing.h"
 #include "harness/options.h"
 #include "harness/run.h"
+#include "lab/inventory.h"
 #include "lab/qemu/check.h"
 #include "lab/qemu/qemu_target.h"
 #include "reports/artifacts.h"
@@ -151,6 +152,7 @@ class Program {
     const int jobs =
         options.jobs > 0 ? options.jobs : machines_at_once(options.machine.cpus, options.machine.memory_mib);
     const auto targets = TRY(chosen_targets(options.targets, jobs));
+    const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
     const Kernels kernels = TRY(resolve_kernels(options.kernels, patience()));
     const Plan plan = TRY(make_plan(all_cases(), targets, options.selection, kernels.a, kernels.b));
     if (options.dry_run) {
@@ -163,6 +165,7 @@ class Program {
       return 3;
     }
     RunSettings settings = TRY(settings_for(options, kernels));
+    settings.allowances = inventory.allowances;
     Broadcast sinks;
     TRY(add_reports(sinks, settings, options));
     return carry_out(plan, targets, {settings, sinks, stop_});
@@ -187,6 +190,11 @@ class Program {
     std::ranges::copy(to_argv(resolved, options.machine), std::back_inserter(settings.case_argv));
     settings.gtest_args = options.gtest_args;
     settings.replay_argv = {own_path().string(), "run"};
+    if (!options.lab.empty()) {
+      for (auto* argv : {&settings.case_argv, &settings.replay_argv}) {
+        argv->push_back(fmt::format("--lab={}", fs::absolute(options.lab).string()));
+      }
+    }
     std::ranges::copy(to_argv(from_anywhere(options.kernels), options.machine),
                       std::back_inserter(settings.replay_argv));
     settings.properties = {{"program", fmt::format("holdfast {}", kVersion)},
@@ -231,6 +239,7 @@ class Program {
     }
     Where where{.target = options.target, .id = {info->suite, info->name, ""}, .attempt = options.attempt};
     if (devices.size() == 1) where.id.device = devices.front().role;
+    const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
     const Kernels kernels = TRY(resolve_kernels(options.kernels, patience()));
     const fs::path dir = options.run_dir / attempt_dir(where);
     auto target = lab::make_qemu_target(TRY(machine_for(options, where, dir)));
@@ -248,6 +257,7 @@ class Program {
                         .append = options.kernels.append,
                         .next_append = options.kernels.next_append,
                         .devices = std::move(devices),
+                        .allowances = inventory.allowances,
                         .timeout_scale = options.timeout_scale,
                         .stop = &stop_};
     AttemptEnded ended = run_case(*info, std::move(setup), options.gtest_args);

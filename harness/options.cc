@@ -62,6 +62,12 @@ void add_machine(CLI::App& verb, MachineOptions& machine) {
       ->capture_default_str();
 }
 
+void add_lab(CLI::App& verb, std::filesystem::path& lab) {
+  verb.add_option("--lab", lab, "the lab's inventory (TOML): known warnings that fail no case")
+      ->envname("HOLDFAST_LAB")
+      ->type_name("FILE");
+}
+
 void add_scale(CLI::App& verb, double& scale) {
   verb.add_option("--timeout-scale", scale, "multiplies every deadline, for slow machines")
       ->envname("HOLDFAST_TIMEOUT_SCALE")
@@ -85,6 +91,7 @@ struct Parsed {
 void add_run(CLI::App& app, Parsed& parsed) {
   RunOptions& run = parsed.run;
   CLI::App& verb = *app.add_subcommand("run", "run cases and report");
+  add_lab(verb, run.lab);
   verb.add_option("--target", run.targets, "run on this target only (repeatable)")->type_name("T");
   verb.add_option("--filter", run.selection.filter, "cases: patterns joined by ':', those to leave out behind ':-'")
       ->type_name("GLOB")
@@ -125,6 +132,7 @@ void add_case(CLI::App& app, Parsed& parsed) {
   verb.add_option("--attempt", one.attempt);
   verb.add_option("--events-fd", one.events_fd)->required();
   verb.add_option("--run-dir", one.run_dir)->required();
+  add_lab(verb, one.lab);
   add_scale(verb, one.timeout_scale);
   add_kernels(verb, one.kernels);
   add_machine(verb, one.machine);

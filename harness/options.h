@@ -33,6 +33,7 @@ enum class Verbosity { kQuiet, kNormal, kVerbose };
 struct RunOptions {
   std::vector<std::string> targets;
   Selection selection;
+  std::filesystem::path lab;  ///< the inventory, or empty
   KernelOptions kernels;
   MachineOptions machine;
   int repeat = 1;
@@ -55,6 +56,7 @@ struct CaseOptions {
   int attempt = 1;
   int events_fd = -1;
   std::filesystem::path run_dir;
+  std::filesystem::path lab;  ///< the inventory, or empty
   double timeout_scale = 1.0;
   KernelOptions kernels;
   MachineOptions machine;

@@ -6,11 +6,14 @@
 // nothing more is started.
 #include "harness/run.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "harness/base/text.h"
@@ -19,7 +22,8 @@
 namespace holdfast {
 namespace {
 
-/// Lets events through one at a time and remembers the phases of each attempt.
+/// Lets events through one at a time and remembers the phases of each attempt, and which entries of the ignore list
+/// let something pass.
 class Gate : public EventSink {
  public:
   explicit Gate(EventSink& inner) : inner_(inner) {}
@@ -28,11 +32,16 @@ class Gate : public EventSink {
     if (const auto* phase = std::get_if<PhaseEnded>(&event)) {
       phases_[key(phase->where)][phase->phase] += phase->took;
     }
+    if (const auto* allowed = std::get_if<FindingAllowed>(&event)) used_.insert({allowed->kind, allowed->pattern});
     inner_.on(event);
   }
   std::map<std::string, Millis> phases(const Where& where) {
     const std::scoped_lock lock(mutex_);
     return std::move(phases_[key(where)]);
+  }
+  bool used(const Allowance& allowance) {
+    const std::scoped_lock lock(mutex_);
+    return used_.contains({allowance.kind, allowance.title});
   }
 
  private:
@@ -40,6 +49,7 @@ class Gate : public EventSink {
   EventSink& inner_;
   std::mutex mutex_;
   std::map<std::string, std::map<std::string, Millis>> phases_;
+  std::set<std::pair<std::string, std::string>> used_;
 };
 
 class Execution {
@@ -67,6 +77,16 @@ class Execution {
 
   Gate& gate() { return gate_; }
   Tally tally() const { return tally_; }
+
+  /// Entries of the ignore list that let nothing pass may have outlived what they were written for.
+  void tell_stale() {
+    if (stop_.requested()) return;
+    for (const Allowance& one : settings_.allowances) {
+      if (gate_.used(one)) continue;
+      gate_.on(Note{Note::Level::kInfo, fmt::format("{}: [[allow]] \"{}\" matched nothing in this run ({})", one.source,
+                                                    one.title, one.reason)});
+    }
+  }
 
  private:
   std::string suite_of(const PlannedCase& planned) const { return planned.target + "/" + settings_.kernels; }
@@ -165,6 +185,7 @@ int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const
       }
     }
   }
+  execution.tell_stale();
   RunEnded ended{.tally = execution.tally(), .interrupted = controller.stop.requested(), .exit_code = 0, .took = {}};
   ended.exit_code = exit_code(ended.tally, ended.interrupted);
   ended.took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/deadline.h"
+#include "harness/crash/allowance.h"
 #include "harness/event.h"
 #include "harness/plan.h"
 
@@ -22,6 +23,7 @@ struct RunSettings {
   std::vector<std::string> replay_argv;  ///< the command line that runs one case again, without its filter
   std::vector<std::string> gtest_args;   ///< GoogleTest's own flags, for each case
   std::string kernels;                   ///< "<kernel A>..<kernel B>", for the suite's name
+  std::vector<Allowance> allowances;     ///< the lab's ignore list, as the cases' processes read it
   Properties properties;
 };
 

@@ -7,7 +7,6 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
-#include "harness/crash/crash.h"
 #include "harness/diagnosis.h"
 
 namespace holdfast {
@@ -26,7 +25,8 @@ Running::~Running() {
   if (agent_ != nullptr) scenario_->last_agent_ = std::move(agent_);
 }
 
-Scenario::Scenario(ScenarioSetup setup) : setup_(std::move(setup)) {}
+Scenario::Scenario(ScenarioSetup setup)
+    : setup_(std::move(setup)), crashes_(setup_.target.console(), setup_.allowances) {}
 
 const Device& Scenario::device(size_t index) const {
   if (index >= setup_.devices.size()) std::abort();  // a case asks for no more than its Needs say
@@ -39,8 +39,7 @@ Deadline Scenario::deadline_for(Phase phase) const {
 }
 
 Deadline::Clock::time_point Scenario::begin_phase(Phase phase) {
-  // What a kernel printed from its first byte on belongs to its story, whichever phase it is noticed in.
-  if (phase == Phase::kBoot || phase == Phase::kKexec) kernel_mark_ = setup_.target.console().mark();
+  crashes_.phase_begins(phase);
   setup_.events.on(PhaseStarted{setup_.where, std::string(to_string(phase))});
   return Deadline::Clock::now();
 }
@@ -55,12 +54,13 @@ void Scenario::intend(std::string action, Properties details) {
 }
 
 Error Scenario::diagnose(Phase phase, Error error) {
-  Circumstances circumstances{.phase = phase, .machine = {}, .console = {}};
+  Circumstances circumstances{.phase = phase, .machine = {}, .console = {}, .crashes = {}};
   if (error.kind != "stopped") {
     auto alive = setup_.target.alive(Deadline::after(kAliveLimit, setup_.stop));
     if (!alive) circumstances.machine = std::move(alive).error();
   }
-  circumstances.console = setup_.target.console().slice(kernel_mark_);
+  circumstances.console = crashes_.words_of_this_kernel();
+  circumstances.crashes = crashes_.look().findings;
   return judge(std::move(error), circumstances);
 }
 
@@ -78,30 +78,42 @@ std::filesystem::path Scenario::file_for_kexec(std::string_view stem, std::strin
 Result<void> Scenario::fetch_log(Agent& agent, const Deadline& deadline) {
   while (true) {
     const auto part = TRY(agent.call(wire::Kmsg{.from_seq = log_next_}, deadline));
-    log_.append(reinterpret_cast<const char*>(part.blob.data()), part.blob.size());
+    const std::string_view text(reinterpret_cast<const char*>(part.blob.data()), part.blob.size());
+    log_ += text;
+    crashes_.log_grew(text);
     log_next_ = part.next_seq;
     if (part.complete || part.blob.empty()) return {};
   }
 }
 
+void Scenario::tell_allowed(const std::vector<Allowed>& allowed) {
+  int count = 0;
+  for (const auto& [finding, by] : allowed) {
+    setup_.events.on(FindingAllowed{.where = setup_.where,
+                                    .kind = finding.kind,
+                                    .title = finding.title,
+                                    .phase = finding.phase,
+                                    .kernel = kernel_name(finding.kernel),
+                                    .pattern = by.title,
+                                    .reason = by.reason});
+    ++count;
+    record(count == 1 ? "allowed warning" : fmt::format("allowed warning {}", count),
+           fmt::format("{} ({})", finding.title, by.reason));
+  }
+}
+
 Result<void> Scenario::close() {
-  return in_phase<void>(Phase::kClose, [&](const Deadline& deadline) -> Result<void> {
-    if (last_agent_ != nullptr) {
-      TRY(fetch_log(*last_agent_, deadline));
-      TRY(write_file(setup_.dir / (kexecs_ == 0 ? "dmesg.before" : "dmesg.after"), log_));
-    }
-    // The console repeats what the logs say, but has the last words of a kernel that left; both are looked at.
-    const std::string console = setup_.target.console().slice(0);
-    for (const std::string_view text :
-         {std::string_view(earlier_logs_), std::string_view(log_), std::string_view(console)}) {
-      if (auto crash = worst(find_crashes(text))) {
-        return kernel_error(crash->kind, fmt::format("all steps went well, but the kernel reported: {}", crash->title))
-            .with("crash", crash->excerpt)
-            .with("fingerprint", crash->fingerprint);
-      }
-    }
+  auto fetched = in_phase<void>(Phase::kClose, [&](const Deadline& deadline) -> Result<void> {
+    if (last_agent_ == nullptr) return {};
+    TRY(fetch_log(*last_agent_, deadline));
+    TRY(write_file(setup_.dir / (kexecs_ == 0 ? "dmesg.before" : "dmesg.after"), log_));
     return {};
   });
+  const CrashReports reports = crashes_.look();
+  tell_allowed(reports.allowed);
+  auto error = fetched ? crash_error(reports.findings) : std::nullopt;  // else the diagnosis has looked at them
+  if (error) return std::move(*error).in("no step failed, but the kernel reported");
+  return fetched;
 }
 
 }  // namespace holdfast

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/crash/crash_watch.h"
 #include "harness/event.h"
 #include "harness/timeouts.h"
 #include "harness/tokens.h"
@@ -22,13 +23,14 @@ struct ScenarioSetup {
   Target& target;
   EventSink& events;
   Where where;
-  std::filesystem::path dir;      ///< the attempt's folder, there already
-  KernelImage kernel;             ///< kernel A
-  KernelImage next_kernel;        ///< kernel B
-  std::filesystem::path modules;  ///< modules of kernel A, or empty
-  std::string append;             ///< added to kernel A's command line
-  std::string next_append;        ///< added to kernel B's
-  std::vector<Device> devices;    ///< those that the plan placed for this case
+  std::filesystem::path dir;               ///< the attempt's folder, there already
+  KernelImage kernel;                      ///< kernel A
+  KernelImage next_kernel;                 ///< kernel B
+  std::filesystem::path modules;           ///< modules of kernel A, or empty
+  std::string append;                      ///< added to kernel A's command line
+  std::string next_append;                 ///< added to kernel B's
+  std::vector<Device> devices;             ///< those that the plan placed for this case
+  std::vector<Allowance> allowances = {};  ///< the lab's ignore list
   double timeout_scale = 1.0;
   const Stop* stop = nullptr;
 };
@@ -113,7 +115,7 @@ class Scenario {
   const Properties& properties() const { return properties_; }
 
   /// What remains when the case's body has ended: the last kernel's log, the console, crashes that nobody tripped
-  /// over. An error means that the case must not pass.
+  /// over. An error means that the case must not pass. What the ignore list allows is told as an event.
   Result<void> close();
 
  private:
@@ -130,6 +132,7 @@ class Scenario {
   Deadline::Clock::time_point begin_phase(Phase phase);
   void end_phase(Phase phase, Deadline::Clock::time_point began, bool ok);
   Deadline deadline_for(Phase phase) const;
+  void tell_allowed(const std::vector<Allowed>& allowed);
   Error diagnose(Phase phase, Error error);
   void intend(std::string action, Properties details);
 
@@ -151,10 +154,9 @@ class Scenario {
   std::vector<PciChange> changes_;
   Properties properties_;
   std::string nonce_;
-  std::string log_;                ///< the running kernel's log as fetched so far
-  std::string earlier_logs_;       ///< those of the kernels before it
-  uint64_t log_next_ = 0;          ///< sequence number to go on from
-  Console::Mark kernel_mark_ = 0;  ///< where the console of the kernel that runs, or is on its way, begins
+  std::string log_;        ///< the running kernel's log as fetched so far
+  uint64_t log_next_ = 0;  ///< sequence number to go on from
+  CrashWatch crashes_;
   int kexecs_ = 0;
 };
 

@@ -233,6 +233,13 @@ void TerminalReport::show_evidence(const CaseSettled& event) {
 
 void TerminalReport::show(const Intent& /*event*/) {}
 
+void TerminalReport::show(const FindingAllowed& event) {
+  if (options_.verbosity != Verbosity::kVerbose) return;
+  screen_.line({{fmt::format("  {}: allowed warning: {} ({}), kernel {}, phase: {}", event.where.id.key(), event.title,
+                             event.reason, event.kernel, event.phase),
+                 Style::kOdd}});
+}
+
 void TerminalReport::show(const Note& event) {
   if (options_.verbosity == Verbosity::kQuiet) return;
   const bool warning = event.level == Note::Level::kWarning;

@@ -3,7 +3,13 @@
 // Message by message: one that begins a crash opens a report; those that follow from the same caller belong to it until
 // its own last line, the next beginning, or a limit. Where the kernel names callers, the reports of several CPUs grow
 // side by side. A report that is complete becomes a finding, unless the log is flooded with its like.
+//
+// A banner that no kexec, power-on, firmware or panic explains says that the kernel started anew by itself. A log that
+// is printed a second time (by a console that is registered late, or by dmesg) has the banner twice as well: its first
+// message after time 0 has the very same time as the first time.
 #include "harness/crash/crash.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +20,7 @@
 #include "harness/base/text.h"
 #include "harness/crash/crash_lines.h"
 #include "harness/crash/crash_patterns.h"
+#include "harness/crash/whereabouts.h"
 
 namespace holdfast {
 namespace {
@@ -28,6 +35,9 @@ constexpr size_t kFrames = 3;
 constexpr size_t kOpenReports = 64;  ///< more callers than that do not crash at once
 constexpr size_t kPerFingerprint = 10;
 constexpr size_t kPerKind = 200;
+constexpr std::string_view kStartedAnew = "the kernel started anew, unasked and without firmware";
+constexpr size_t kInterruptedBytes = size_t{8} << 10;  ///< farther apart, two lines are not of one report
+constexpr size_t kLongestLine = size_t{64} << 10;      ///< of one that does not end, as much is waited for
 
 /// A report whose lines are still coming in.
 struct Report {
@@ -72,21 +82,37 @@ class Recent {
   size_t next_ = 0;
 };
 
+bool is_halt(std::string_view text) { return text.starts_with(" -- System halted"); }
+
+}  // namespace
+
 /// Reads one log.
-class Detector {
+class CrashScan::Detector {
  public:
+  explicit Detector(std::vector<LogMark> marks) : whereabouts_(std::move(marks)) {}
   void read(const LogLine& line);
   std::vector<CrashFinding> finish();
 
  private:
+  void see_power_on();
   bool firmware(const LogLine& line);
+  void watch_for_restart(const LogLine& line);
+  void read_message(const LogLine& line);
   bool continues(const Report& report, std::string_view kind, const LogLine& line) const;
-  void open(std::string_view kind, const LogLine& line);
+  void interrupt(std::list<Report>::iterator report, const LogLine& line);
+  bool ends_interrupted(std::string_view kind, const LogLine& line);
+  void open(std::string_view kind, const LogLine& line) { open_.push_back(begin(kind, line)); }
+  Report begin(std::string_view kind, const LogLine& line);
   static void append(Report& report, const LogLine& line);
   void close(std::list<Report>::iterator report);
+  void keep(Report& report);
   std::list<Report>::iterator report_of(const LogLine& line);
 
+  crash::Whereabouts whereabouts_;
   std::list<Report> open_;
+  std::optional<Report> restart_;  ///< a banner that was not due, until it is clear whether the log is only repeated
+  std::optional<size_t> interrupted_;  ///< where a report stands that another CPU's cut off before its "Oops: ... [#1]"
+  std::string first_words_;            ///< of the kernel that runs: its first message with a time that is not 0
   Recent recent_;
   bool stamps_seen_ = false;
   bool kernel_up_ = false;
@@ -97,6 +123,7 @@ class Detector {
   std::map<std::string, size_t, std::less<>> kept_of_kind_;
 };
 
+namespace {
 void add_to_excerpt(Report& report, std::string_view text) {
   if (report.excerpt_lines >= kExcerptLines) return;
   ++report.excerpt_lines;
@@ -104,14 +131,24 @@ void add_to_excerpt(Report& report, std::string_view text) {
   report.finding.excerpt += '\n';
 }
 
-std::list<Report>::iterator Detector::report_of(const LogLine& line) {
-  return std::ranges::find_if(
+}  // namespace
+
+std::list<Report>::iterator CrashScan::Detector::report_of(const LogLine& line) {
+  const auto own = std::ranges::find_if(
       open_, [&](const Report& report) { return report.caller == line.caller && (line.stamped || !report.stamped); });
+  if (own != open_.end() || !line.text.starts_with("NMI backtrace for cpu ")) return own;
+  // One CPU found another stuck, and now the stuck one says where: the report goes on under its name.
+  const auto stalled = std::ranges::find_if(open_, [](const Report& report) {
+    const std::string& kind = report.finding.kind;
+    return report.frames.empty() && (kind == "hard-lockup" || kind == "soft-lockup" || kind == "rcu-stall");
+  });
+  if (stalled != open_.end()) stalled->caller = line.caller;
+  return stalled;
 }
 
 /// The second line of the same event: "BUG: unable to handle..." and "kernel BUG at..." come before "Oops: ... [#1]",
 /// DEBUG_LOCKS_WARN_ON(...) before the WARNING that carries it.
-bool Detector::continues(const Report& report, std::string_view kind, const LogLine& line) const {
+bool CrashScan::Detector::continues(const Report& report, std::string_view kind, const LogLine& line) const {
   if (!report.frames.empty() && report.finding.kind != "kasan") return false;
   if (kind == "oops" && line.text.find(" [#") != std::string_view::npos) {
     const std::string& first = report.finding.kind;
@@ -120,22 +157,46 @@ bool Detector::continues(const Report& report, std::string_view kind, const LogL
   return kind == "warn" && report.finding.title.starts_with("DEBUG_LOCKS_WARN_ON") && report.lines <= 2;
 }
 
-void Detector::open(std::string_view kind, const LogLine& line) {
+/// Closes a report because another begins. Where the kernel names no callers, that may be another CPU's, and the rest
+/// of this one is still to come.
+void CrashScan::Detector::interrupt(std::list<Report>::iterator report, const LogLine& line) {
+  const std::string& kind = report->finding.kind;
+  const bool more_to_come = !report->died && (kind == "oops" || kind == "bug" || kind == "kasan");
+  if (more_to_come && line.caller.empty()) interrupted_ = report->finding.offset;
+  close(report);
+}
+
+/// Whether this is the second line of an oops whose first line was told of already.
+bool CrashScan::Detector::ends_interrupted(std::string_view kind, const LogLine& line) {
+  if (kind != "oops" || !interrupted_ || line.text.find(" [#") == std::string_view::npos) return false;
+  const bool near = line.caller.empty() && line.offset - *interrupted_ < kInterruptedBytes;
+  interrupted_.reset();
+  return near;
+}
+
+Report CrashScan::Detector::begin(std::string_view kind, const LogLine& line) {
   while (open_.size() >= kOpenReports) close(open_.begin());
   Report report;
   report.finding.kind = kind;
   report.finding.title = printable(trim(line.text.substr(0, kExcerptWidth)));
   report.finding.offset = line.offset;
+  report.finding.time = line.time;
+  report.finding.phase = whereabouts_.phase();
+  report.finding.kernel = whereabouts_.kernel();
   report.caller = line.caller;
   report.stamped = line.stamped;
-  for (const std::string& before : recent_.before(line)) add_to_excerpt(report, before);
+  const std::vector<std::string> context = recent_.before(line);
+  for (const std::string& before : context) add_to_excerpt(report, before);
+  // The decompressor says what is wrong first, then that it gives up.
+  if (is_halt(line.text) && !context.empty())
+    report.finding.title = printable(trim(context.back())) + " -- System halted";
   if (const auto function = crash::function_in_title(line.text); !function.empty())
     report.frames.emplace_back(function);
-  open_.push_back(std::move(report));
-  append(open_.back(), line);
+  append(report, line);
+  return report;
 }
 
-void Detector::append(Report& report, const LogLine& line) {
+void CrashScan::Detector::append(Report& report, const LogLine& line) {
   ++report.lines;
   add_to_excerpt(report, line.text);
   if (line.text.find(" [#") != std::string_view::npos) report.died = true;
@@ -146,9 +207,15 @@ void Detector::append(Report& report, const LogLine& line) {
   if (!frame.empty() && (report.frames.empty() || report.frames.back() != frame)) report.frames.emplace_back(frame);
 }
 
-void Detector::close(std::list<Report>::iterator report) {
-  CrashFinding& finding = report->finding;
-  finding.fingerprint = crash::fingerprint(finding.kind, finding.title, report->frames);
+void CrashScan::Detector::close(std::list<Report>::iterator report) {
+  keep(*report);
+  open_.erase(report);
+}
+
+void CrashScan::Detector::keep(Report& report) {
+  CrashFinding& finding = report.finding;
+  const std::string_view title = finding.kind == "reset" ? kStartedAnew : std::string_view(finding.title);
+  finding.fingerprint = crash::fingerprint(finding.kind, title, report.frames);
   // A count that is there already may grow; a new one is made only while the kind has room, so that a flood of reports
   // that all differ does not fill the memory with their fingerprints.
   const auto known = per_fingerprint_.find(finding.fingerprint);
@@ -159,11 +226,20 @@ void Detector::close(std::list<Report>::iterator report) {
     ++per_fingerprint_[finding.fingerprint];
     findings_.push_back(std::move(finding));
   }
-  open_.erase(report);
+}
+
+void CrashScan::Detector::see_power_on() {
+  while (!open_.empty()) close(open_.begin());
+  if (restart_) keep(*restart_);
+  restart_.reset();
+  first_words_.clear();
+  kernel_up_ = false;
+  firmware_seen_ = false;
+  panicked_ = false;
 }
 
 /// Firmware prints on the way to the first kernel; after one was up, it says that the machine was reset.
-bool Detector::firmware(const LogLine& line) {
+bool CrashScan::Detector::firmware(const LogLine& line) {
   if (!crash::is_firmware(line.text)) return false;
   const bool came_by = kernel_up_ || (firmware_seen_ && line.text.starts_with("SeaBIOS"));
   while (!open_.empty()) close(open_.begin());
@@ -174,22 +250,55 @@ bool Detector::firmware(const LogLine& line) {
   firmware_seen_ = true;
   kernel_up_ = false;
   panicked_ = false;
+  whereabouts_.expect_banner();
+  first_words_.clear();
   return true;
 }
 
-void Detector::read(const LogLine& line) {
-  stamps_seen_ = stamps_seen_ || line.stamped;
-  if (firmware(line)) return recent_.add(line);
-  kernel_up_ = kernel_up_ || line.stamped || line.text.starts_with("Linux version ");
+void CrashScan::Detector::watch_for_restart(const LogLine& line) {
+  if (crash::is_banner(line, stamps_seen_)) {
+    if (restart_) keep(*restart_);
+    restart_.reset();
+    if (whereabouts_.banner_was_due()) {
+      first_words_.clear();
+    } else {
+      restart_ = begin("reset", line);
+      restart_->finding.title = fmt::format("{}: {}", kStartedAnew, restart_->finding.title);
+    }
+    return;
+  }
+  if (restart_) append(*restart_, line);
+  if (line.time.empty() || line.time == "0.000000") return;
+  if (restart_) {
+    const bool repeated = first_words_ == fmt::format("{} {}", line.time, line.text);
+    if (!repeated) keep(*restart_);
+    if (!repeated) first_words_.clear();
+    restart_.reset();
+  }
+  if (first_words_.empty()) first_words_ = fmt::format("{} {}", line.time, line.text);
+}
 
+void CrashScan::Detector::read(const LogLine& line) {
+  stamps_seen_ = stamps_seen_ || line.stamped;
+  if (whereabouts_.pass(line)) see_power_on();
+  if (!firmware(line)) {
+    kernel_up_ = kernel_up_ || line.stamped || crash::is_banner(line, stamps_seen_);
+    watch_for_restart(line);
+    read_message(line);
+  }
+  recent_.add(line);
+}
+
+void CrashScan::Detector::read_message(const LogLine& line) {
   auto report = report_of(line);
   const std::string_view kind = crash::kind_of(line, stamps_seen_);
   if (!kind.empty()) {
     panicked_ = panicked_ || kind == "panic";
-    if (report != open_.end() && continues(*report, kind, line)) {
+    if (kind == "panic") whereabouts_.expect_banner();
+    if (report != open_.end() && (continues(*report, kind, line) || ends_interrupted(kind, line))) {
       append(*report, line);
     } else {
-      if (report != open_.end()) close(report);
+      if (report != open_.end()) interrupt(report, line);
       open(kind, line);
     }
   } else if (report != open_.end() && line.text.find("[ cut here ]") != std::string_view::npos) {
@@ -202,31 +311,67 @@ void Detector::read(const LogLine& line) {
     LogLine first = line;
     first.text = panic;
     panicked_ = true;
+    whereabouts_.expect_banner();
     open("panic", first);
     close(std::prev(open_.end()));
   }
-  recent_.add(line);
 }
 
-std::vector<CrashFinding> Detector::finish() {
+std::vector<CrashFinding> CrashScan::Detector::finish() {
   while (!open_.empty()) close(open_.begin());
+  if (restart_) keep(*restart_);
+  restart_.reset();
   std::ranges::stable_sort(findings_, {}, &CrashFinding::offset);
   return std::move(findings_);
 }
 
-}  // namespace
+CrashScan::CrashScan(std::vector<LogMark> marks) : detector_(std::make_unique<Detector>(std::move(marks))) {}
+CrashScan::CrashScan(CrashScan&&) noexcept = default;
+CrashScan::~CrashScan() = default;
 
-std::vector<CrashFinding> find_crashes(std::string_view log) {
-  Detector detector;
-  crash::LineReader reader(log);
-  for (LogLine line; reader.next(line);) detector.read(line);
-  return detector.finish();
+void CrashScan::feed(std::string_view bytes) {
+  // Whole lines are read where they lie; only one that is cut is kept until its rest comes.
+  const auto read = [this](std::string_view lines) {
+    crash::LineReader reader(lines, at_);
+    for (LogLine line; reader.next(line);) detector_->read(line);
+    at_ += lines.size();
+  };
+  if (!begun_.empty()) {
+    const size_t rest = std::min(bytes.find('\n'), bytes.size());
+    begun_ += bytes.substr(0, rest + 1);
+    bytes.remove_prefix(std::min(rest + 1, bytes.size()));
+    if (!begun_.ends_with('\n') && begun_.size() < kLongestLine) return;
+    read(begun_);
+    begun_.clear();
+  }
+  const size_t last = bytes.rfind('\n');
+  const size_t whole = last == std::string_view::npos ? 0 : last + 1;
+  read(bytes.substr(0, whole));
+  begun_ = bytes.substr(whole);
+}
+
+std::vector<CrashFinding> CrashScan::finish() {
+  feed("\n");
+  return detector_->finish();
+}
+
+std::vector<CrashFinding> find_crashes(std::string_view log, std::vector<LogMark> marks) {
+  CrashScan scan(std::move(marks));
+  scan.feed(log);
+  return scan.finish();
 }
 
 std::optional<CrashFinding> worst(const std::vector<CrashFinding>& findings) {
   if (findings.empty()) return std::nullopt;
-  const auto fatal = std::ranges::find_if(findings, [](const CrashFinding& f) { return !crash::is_warning(f.kind); });
+  const auto fatal = std::ranges::find_if(findings, [](const CrashFinding& f) { return !is_warning(f); });
   return fatal != findings.end() ? *fatal : findings.front();
+}
+
+bool is_warning(const CrashFinding& finding) { return crash::is_warning(finding.kind); }
+
+std::string kernel_name(int kernel) {
+  if (kernel <= 0) return "A";
+  return kernel == 1 ? "B" : fmt::format("B, after {} kexecs", kernel);
 }
 
 }  // namespace holdfast

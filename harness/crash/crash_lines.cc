@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "harness/base/text.h"
+
 namespace holdfast::crash {
 namespace {
 
@@ -126,7 +128,7 @@ std::string_view LineReader::clean(std::string_view raw) {
 
 bool LineReader::next(LogLine& line) {
   while (at_ < log_.size()) {
-    line = {.text = {}, .caller = {}, .stamped = false, .offset = at_};
+    line = {.text = {}, .caller = {}, .stamped = false, .time = {}, .offset = base_ + at_};
     std::string_view text = clean(piece());
     if (const size_t record = record_length(text, line.caller); record != 0) {
       line.stamped = true;
@@ -136,6 +138,7 @@ bool LineReader::next(LogLine& line) {
     size_t prefix = stamp_length(text);
     if (prefix != 0) {
       line.stamped = true;
+      line.time = trim(text.substr(1, prefix - 2));
       prefix += caller_length(text.substr(prefix), line.caller);
     } else {
       prefix = caller_length(text, line.caller);

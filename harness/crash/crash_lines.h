@@ -13,7 +13,8 @@ struct LogLine {
   std::string_view text;    ///< leading blanks kept: they mark stack frames
   std::string_view caller;  ///< "T1", "C0": who printed it, where the kernel says so (CONFIG_PRINTK_CALLER), else empty
   bool stamped = false;     ///< came from the kernel for certain: a time stamp stood before it
-  size_t offset = 0;        ///< of its first byte in the log
+  std::string_view time = {};  ///< "12.345678", seconds since the kernel began, where a time stamp says so
+  size_t offset = 0;           ///< of its first byte in the log
 };
 
 /// Reads a log message by message. Takes away ANSI escapes, NULs and other control bytes, "<6>" and /dev/kmsg prefixes,
@@ -23,7 +24,8 @@ class LineReader {
  public:
   static constexpr size_t kLongest = 1024;
 
-  explicit LineReader(std::string_view log) : log_(log) {}
+  /// `base` is the offset of the first byte of `log` in what the caller counts offsets of.
+  explicit LineReader(std::string_view log, size_t base = 0) : log_(log), base_(base) {}
   /// False at the end. Never gives a message that is empty.
   bool next(LogLine& line);
 
@@ -32,6 +34,7 @@ class LineReader {
   std::string_view clean(std::string_view raw);
 
   std::string_view log_;
+  size_t base_;
   size_t at_ = 0;
   size_t newline_ = 0;   ///< behind the next line feed
   size_t line_end_ = 0;  ///< behind the next line feed or carriage return

@@ -23,7 +23,11 @@ struct Pattern {
 // under test.
 constexpr Pattern kPatterns[] = {
     {"panic", "Kernel panic - not syncing"},  // kernel/panic.c
-    {"panic", " -- System halted"},           // arch/x86/boot/compressed/error.c
+    // Before the kernel proper, or before it can handle an exception: arch/x86/boot/compressed/error.c, boot/main.c,
+    // mm/extable.c
+    {"early-boot", " -- System halted"},
+    {"early-boot", "Unable to boot - please use a kernel appropriate for your CPU"},
+    {"early-boot", "PANIC: early exception"},
     // arch/x86/mm/fault.c, arch/x86/kernel/traps.c, dumpstack.c
     {"oops", "BUG: kernel NULL pointer dereference"},
     {"oops", "BUG: unable to handle"},
@@ -38,7 +42,6 @@ constexpr Pattern kPatterns[] = {
     {"oops", "int3: ", " [#"},
     {"oops", "traps: PANIC: double fault"},
     {"oops", "PANIC: double fault"},
-    {"oops", "PANIC: early exception"},        // arch/x86/kernel/head_64.S
     {"oops", "Unable to handle kernel "},      // arch/arm64/mm/fault.c
     {"oops", "Internal error: ", " [#"},       // arch/arm64/kernel/traps.c
     {"bug", "kernel BUG at "},                 // lib/bug.c
@@ -243,6 +246,10 @@ std::string_view kind_of(const LogLine& line, bool log_is_stamped) {
 
 bool is_firmware(std::string_view text) {
   return std::ranges::any_of(kFirmware, [&](std::string_view banner) { return text.starts_with(banner); });
+}
+
+bool is_banner(const LogLine& line, bool log_is_stamped) {
+  return line.text.starts_with("Linux version ") && (line.stamped || !log_is_stamped);
 }
 
 bool is_warning(std::string_view kind) {

@@ -16,7 +16,10 @@ std::string_view kind_of(const LogLine& line, bool log_is_stamped);
 /// Whether this is what firmware or a boot loader prints, and nobody else.
 bool is_firmware(std::string_view text);
 
-/// Whether a kernel goes on after it.
+/// Whether this is the first message of every kernel (init/version-timestamp.c, linux_banner).
+bool is_banner(const LogLine& line, bool log_is_stamped);
+
+/// Whether a kernel goes on after it as if nothing had been.
 bool is_warning(std::string_view kind);
 
 /// Whether the report of this kind ends with this message (which is its last).

@@ -9,8 +9,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "harness/base/file.h"
+#include "harness/crash/allowance.h"
 
 namespace holdfast {
 namespace {
@@ -29,9 +31,9 @@ std::string console(const std::string& name) {
   return text ? *text : "";
 }
 
-std::vector<std::string> fingerprints(std::string_view log) {
+std::vector<std::string> fingerprints(std::string_view log, std::vector<LogMark> marks = {}) {
   std::vector<std::string> result;
-  for (const CrashFinding& f : find_crashes(log)) result.push_back(f.fingerprint);
+  for (const CrashFinding& f : find_crashes(log, std::move(marks))) result.push_back(f.fingerprint);
   return result;
 }
 
@@ -51,7 +53,13 @@ struct ConsoleCase {
 class CrashConsole : public testing::TestWithParam<ConsoleCase> {};
 
 TEST_P(CrashConsole, GivesExactlyTheFingerprintsExpected) {
-  EXPECT_THAT(fingerprints(console(GetParam().file)), ElementsAreArray(GetParam().expected));
+  // Where the old kernel says that it leaves, a kexec was asked for.
+  const std::string log = console(GetParam().file);
+  std::vector<LogMark> marks;
+  if (const size_t kexec = log.find("kexec_core: Starting new kernel"); kexec != std::string::npos) {
+    marks.push_back({.offset = kexec, .phase = "kexec", .start = LogMark::Start::kKexec});
+  }
+  EXPECT_THAT(fingerprints(log, marks), ElementsAreArray(GetParam().expected));
 }
 
 const ConsoleCase kConsoles[] = {
@@ -83,6 +91,21 @@ const ConsoleCase kConsoles[] = {
     {"written-interleaved-cpus.log",
      {"oops: beta_read < beta_ioctl < __x64_sys_ioctl", "warn: alpha_check < alpha_poll < alpha_thread",
       "panic: Kernel panic - not syncing: Fatal exception"}},
+    // Without callers the frames of two CPUs cannot be told apart, but the events can.
+    {"written-interleaved-no-caller.log",
+     {"oops: BUG: kernel NULL pointer dereference, address: N", "warn: alpha_check < beta_read < alpha_poll",
+      "panic: Kernel panic - not syncing: Fatal exception"}},
+    {"written-hard-lockup.log",
+     {"hard-lockup: beta_spin < beta_irqs_off < beta_ioctl", "rcu-stall: alpha_poll_forever < alpha_read < vfs_read",
+      "hard-lockup: gamma_spin < gamma_ioctl < __x64_sys_ioctl", "panic: Kernel panic - not syncing: Hard LOCKUP"}},
+    {"written-rcu-stall.log",
+     {"rcu-stall: delta_wait_for_idle < delta_freeze < delta_shutdown", "rcu-stall: epsilon_hold"}},
+    {"recorded-second-banner.log", {"reset: the kernel started anew, unasked and without firmware"}},
+    {"written-log-printed-twice.log", {}},
+    {"recorded-early-boot-wrong-cpu.log",
+     {"early-boot: Unable to boot - please use a kernel appropriate for your CPU."}},
+    {"written-early-boot-decompressor.log", {"early-boot: N-compressed data is corrupt -- System halted"}},
+    {"written-early-boot-exception.log", {"early-boot: zeta_early_init < setup_arch < start_kernel"}},
     {"written-kasan.log", {"kasan: demo_release < __fput < fput_close_sync", "oops: demo_release"}},
     {"written-lockdep.log",
      {"lockdep: __mutex_lock < second_take < agent_ioctl", "lockdep: __mutex_lock < uninitialised_take"}},
@@ -121,7 +144,8 @@ const MessageCase kMessages[] = {
     {"panic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b"},
     {"", "---[ start Kernel panic - not syncing"},
     {"", "Rebooting in 1 seconds.. Kernel panic - not syncing: is what it was"},
-    {"panic", " -- System halted"},
+    {"early-boot", " -- System halted"},
+    {"early-boot", "Unable to boot - please use a kernel appropriate for your CPU."},
     {"", "reboot: System halted"},
     {"oops", "BUG: kernel NULL pointer dereference, address: 0000000000000010"},
     {"oops", "BUG: unable to handle page fault for address: ffffe8fff1234567"},
@@ -140,7 +164,7 @@ const MessageCase kMessages[] = {
     {"oops", "stack segment: 0000 [#1] SMP"},
     {"oops", "int3: 0000 [#1] SMP"},
     {"oops", "traps: PANIC: double fault, error_code: 0x0"},
-    {"oops", "PANIC: early exception 0x0e IP 10:ffffffff81234567 error 0 cr2 0x10"},
+    {"early-boot", "PANIC: early exception 0x0e IP 10:ffffffff81234567 error 0 cr2 0x10"},
     {"oops", "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010"},
     {"oops", "Internal error: Oops: 0000000096000004 [#1] SMP"},
     {"", "Internal error: the firmware said no"},
@@ -272,6 +296,153 @@ TEST(FindCrashes, TakesFirmwareForACrashOnlyAfterAKernel) {
   EXPECT_THAT(
       kinds("SeaBIOS (version 1.16.2)\nBooting from ROM..\nready\nSeaBIOS (version 1.16.2)\nBooting from ROM..\n"),
       ElementsAre("firmware"));
+}
+
+// --- which kernel, which phase ---------------------------------------------------------------------------------------
+
+std::vector<std::string> places(const std::string& log, std::vector<LogMark> marks) {
+  std::vector<std::string> result;
+  for (const CrashFinding& f : find_crashes(log, std::move(marks))) {
+    result.push_back(fmt::format("{} {} {} {}", f.kind, kernel_name(f.kernel), f.phase, f.time));
+  }
+  return result;
+}
+
+TEST(FindCrashes, SaysWhichKernelAndWhichPhase) {
+  const std::string log = console("written-kexec-chain.log");
+  const auto at = [&](std::string_view text) { return log.find(text); };
+  const std::vector<LogMark> marks{{0, "boot", LogMark::Start::kPowerOn, 0, 0},
+                                   {at("[    3.100000]"), "bind", LogMark::Start::kNone, 0, 0},
+                                   {at("[    4.200000]"), "kexec", LogMark::Start::kKexec, 0, 0},
+                                   {at("[    4.300000]"), "wait", LogMark::Start::kNone, 0, 0},
+                                   {at("[    2.500000]"), "retrieve", LogMark::Start::kNone, 1, 0}};
+  EXPECT_THAT(places(log, marks), ElementsAre("warn A bind 3.100000", "warn A kexec 4.200000", "warn B wait 0.410000",
+                                              "warn B retrieve 2.500000"));
+}
+
+TEST(FindCrashes, KnowsTheNextKernelByItsClockWhenItsBannerIsNotShown) {
+  std::string log = console("written-kexec-chain.log");
+  const size_t banner = log.rfind("[    0.000000] Linux version");
+  log.erase(banner, log.find('\n', banner) + 1 - banner);
+  const size_t kexec = log.find("[    4.200000]");
+  EXPECT_THAT(
+      places(log, {{0, "boot", LogMark::Start::kPowerOn, 0, 0}, {kexec, "kexec", LogMark::Start::kKexec, 0, 0}}),
+      ElementsAre("warn A boot 3.100000", "warn A kexec 4.200000", "warn B kexec 0.410000", "warn B kexec 2.500000"));
+}
+
+TEST(FindCrashes, KnowsTheNextKernelByItsClockWhenTheOldOneSaidNothing) {
+  const std::string log = "[    2.500000] Kernel panic - not syncing: demo\n";
+  const auto panic_at = [&](double uptime) {
+    return find_crashes(log,
+                        {{0, "boot", LogMark::Start::kPowerOn, 0, 0}, {0, "wait", LogMark::Start::kKexec, 0, uptime}})
+        .front()
+        .kernel;
+  };
+  EXPECT_EQ(panic_at(9.5), 1);
+  EXPECT_EQ(panic_at(2.4), 0);
+}
+
+TEST(FindCrashes, TakesTheBannerOfAKexecForOneOnlyWhereOneWasAskedFor) {
+  const std::string log = console("written-kexec-chain.log");
+  EXPECT_THAT(kinds(log), ElementsAre("warn", "warn", "reset", "warn", "warn"));
+  EXPECT_THAT(places(log, {{0, "boot", LogMark::Start::kPowerOn, 0, 0},
+                           {log.find("[    4.200000]"), "kexec", LogMark::Start::kKexec, 0, 0}}),
+              testing::Each(StartsWith("warn")));
+  // One kexec accounts for one banner: a kernel B that starts twice was reset.
+  const size_t banner = log.rfind("[    0.000000] Linux version");
+  const std::string twice = log + log.substr(banner, log.find('\n', banner) + 1 - banner) + "[    0.400001] up again\n";
+  EXPECT_THAT(places(twice, {{0, "boot", LogMark::Start::kPowerOn, 0, 0},
+                             {log.find("[    4.200000]"), "kexec", LogMark::Start::kKexec, 0, 0}}),
+              testing::Contains("reset B kexec 0.000000"));
+}
+
+TEST(FindCrashes, TakesASecondPowerOnForNothing) {
+  const std::string once = "SeaBIOS (version 1.16.2)\n[    0.000000] Linux version 7.3\n[    0.500000] up\n";
+  EXPECT_THAT(kinds(once + once), ElementsAre("firmware"));
+  EXPECT_THAT(places(once + once, {{0, "boot", LogMark::Start::kPowerOn, 0, 0},
+                                   {once.size(), "boot", LogMark::Start::kPowerOn, 0, 0}}),
+              IsEmpty());
+}
+
+TEST(FindCrashes, ExplainsABannerByThePanicBeforeIt) {
+  const std::string boot = "[    0.000000] Linux version 7.3\n[    0.500000] up\n";
+  EXPECT_THAT(kinds(boot + boot.substr(0, 34) + "[    0.600000] up\n"), ElementsAre("reset"));
+  EXPECT_THAT(kinds(boot + "[    1.000000] Kernel panic - not syncing: demo\n" + boot), ElementsAre("panic"));
+}
+
+TEST(KernelName, CountsKexecs) {
+  EXPECT_EQ(kernel_name(0), "A");
+  EXPECT_EQ(kernel_name(1), "B");
+  EXPECT_EQ(kernel_name(3), "B, after 3 kexecs");
+}
+
+// --- the ignore list ------------------------------------------------------------------------------------------------
+
+TEST(Allowance, MatchesTheKindAndAPartOfTheTitle) {
+  CrashFinding finding;
+  finding.kind = "warn";
+  finding.title = "WARNING: drivers/foo.c:12 at foo_bar+0x12/0x40, CPU#0: init/1";
+  const auto allowed = [&](const std::string& title, const std::string& kind = "warn") {
+    return allows({.kind = kind, .title = title, .reason = "known", .source = ""}, finding);
+  };
+  EXPECT_TRUE(allowed("WARNING: drivers/foo.c:12 at foo_bar*"));
+  EXPECT_TRUE(allowed("foo.c:* at foo_bar+"));
+  EXPECT_TRUE(allowed("foo_bar"));
+  EXPECT_FALSE(allowed("foo_baz"));
+  EXPECT_FALSE(allowed("foo_bar", "lockdep"));
+}
+
+// --- logs that come in pieces, and floods ---------------------------------------------------------------------------
+
+TEST(CrashScan, MakesNoDifferenceOfWhereAPieceEnds) {
+  const std::string log = console("recorded-oops-then-panic.log") + console("recorded-two-warnings.log");
+  const auto whole = find_crashes(log);
+  for (const size_t size : {1U, 7U, 100U, 4096U}) {
+    CrashScan scan;
+    for (size_t at = 0; at < log.size(); at += size) scan.feed(std::string_view(log).substr(at, size));
+    const auto pieces = scan.finish();
+    ASSERT_EQ(pieces.size(), whole.size()) << size;
+    for (size_t i = 0; i < whole.size(); ++i) {
+      EXPECT_EQ(pieces[i].fingerprint, whole[i].fingerprint);
+      EXPECT_EQ(pieces[i].offset, whole[i].offset);
+      EXPECT_EQ(pieces[i].excerpt, whole[i].excerpt);
+    }
+  }
+}
+
+/// A megabyte of a console that is flooded by warnings that all differ, harmless lines, and bytes that never end a
+/// line.
+std::string flood_piece() {
+  std::string piece;
+  for (int i = 0; piece.size() < size_t{1} << 20; ++i) {
+    piece += fmt::format("[{:5}.{:06}] vfio-pci 0000:03:00.0: harmless line number {} of a flood of them\n", i, i, i);
+    if (i % 8 == 0) piece += fmt::format("[{:5}.000002] WARNING: a.c:1 at f_{}+0x1/0x2, CPU#0: agent/1\n", i, i);
+    if (i % 100 == 0) piece += std::string(3000, i % 200 == 0 ? '\0' : '[') + "\n";
+  }
+  return piece;
+}
+
+TEST(CrashScan, ReadsAHundredMegabytesInBoundedMemoryAndLinearTime) {
+  const std::string piece = flood_piece();
+  const auto seconds_for = [&](int pieces) {
+    const auto began = std::chrono::steady_clock::now();
+    CrashScan scan;
+    scan.feed("[    1.000000] Kernel panic - not syncing: first\n");
+    for (int i = 0; i < pieces; ++i) scan.feed(piece);
+    scan.feed("\n[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010\n");
+    const auto found = scan.finish();
+    size_t bytes = 0;
+    for (const CrashFinding& f : found) bytes += f.excerpt.size() + f.title.size() + f.fingerprint.size();
+    EXPECT_EQ(found.front().kind, "panic");
+    EXPECT_EQ(found.back().kind, "oops");
+    EXPECT_LE(found.size(), 203U);
+    EXPECT_LT(bytes, size_t{8} << 20);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  const double fifth = seconds_for(20);
+  const double whole = seconds_for(100);
+  // Five times the bytes; a machine that others share is not even.
+  EXPECT_LT(whole, 15 * fifth + 0.5);
 }
 
 TEST(FindCrashes, GivesTheSameFingerprintWhateverAddressesCpusAndTimesSay) {

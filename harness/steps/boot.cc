@@ -42,7 +42,7 @@ Result<Running> Scenario::boot() {
 }
 
 Result<Running> Scenario::arrive(std::unique_ptr<Agent> agent, const KernelImage& kernel) {
-  earlier_logs_ += log_;
+  crashes_.kernel_is_up(Millis(agent->hello().uptime_ms));
   log_.clear();
   log_next_ = 0;
   for (const std::string& warning : agent->hello().warnings) {
