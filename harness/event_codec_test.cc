@@ -133,10 +133,10 @@ TEST(EventCodec, KeepsNumbersAndTruths) {
   ASSERT_TRUE(phase.ok());
   EXPECT_EQ(std::get<PhaseEnded>(*phase).took, milliseconds(1234));
   EXPECT_FALSE(std::get<PhaseEnded>(*phase).ok);
-  const auto note = decode_event(encode(all_events()[8]));
+  const auto note = decode_event(encode(all_events()[9]));
   ASSERT_TRUE(note.ok());
   EXPECT_EQ(std::get<Note>(*note).level, Note::Level::kWarning);
-  const auto ended = decode_event(encode(all_events()[9]));
+  const auto ended = decode_event(encode(all_events()[10]));
   ASSERT_TRUE(ended.ok());
   EXPECT_EQ(std::get<RunEnded>(*ended).tally.errors, 3);
   EXPECT_TRUE(std::get<RunEnded>(*ended).interrupted);

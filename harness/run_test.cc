@@ -25,7 +25,9 @@ class Witness : public EventSink {
     if (std::get_if<RunEnded>(&event) != nullptr) ended = true;
     if (const auto* one = std::get_if<PhaseEnded>(&event)) phases.push_back(one->phase);
     if (const auto* facts = std::get_if<SuiteFacts>(&event)) suites.push_back(facts->suite);
+    if (const auto* note = std::get_if<Note>(&event)) notes.push_back(note->text);
   }
+  std::vector<std::string> notes;
   std::vector<CaseSettled> settled;
   std::vector<std::string> phases;
   std::vector<std::string> suites;
@@ -97,6 +99,21 @@ TEST_F(CarryOut, AKernelFailureIsExitOne) {
   script(ends_with(failed()));
   EXPECT_EQ(run(2), 1);
   EXPECT_EQ(witness_.settled.size(), 2U) << "the rest must still run";
+}
+
+TEST_F(CarryOut, NotesEachEntryOfTheIgnoreListThatMatchedNothing) {
+  settings_.allowances = {{.kind = "warn", .title = "used*", .reason = "known", .source = "lab.toml:1:1"},
+                          {.kind = "warn", .title = "stale*", .reason = "mended", .source = "lab.toml:5:1"}};
+  script(says(FindingAllowed{.where = {},
+                             .kind = "warn",
+                             .title = "used here",
+                             .phase = "boot",
+                             .kernel = "A",
+                             .pattern = "used*",
+                             .reason = "known"}) +
+         ends_with(Verdict::passed()));
+  EXPECT_EQ(run(), 0);
+  EXPECT_THAT(witness_.notes, ElementsAre("lab.toml:5:1: [[allow]] \"stale*\" matched nothing in this run (mended)"));
 }
 
 TEST_F(CarryOut, FailfastSkipsTheRestWithTheReason) {

@@ -113,6 +113,19 @@ TEST(TerminalReport, ShowsPhasesWhenVerbose) {
   EXPECT_EQ(shown(events), "");
 }
 
+TEST(TerminalReport, ShowsAllowedWarningsWhenVerbose) {
+  const std::vector<Event> events = {FindingAllowed{.where = sample::at(sample::kMemfd),
+                                                    .kind = "warn",
+                                                    .title = "WARNING: a.c:1 at alpha",
+                                                    .phase = "bind",
+                                                    .kernel = "A",
+                                                    .pattern = "alpha",
+                                                    .reason = "known"}};
+  EXPECT_EQ(shown(events, {.verbosity = Verbosity::kVerbose}),
+            "  Luo.MemfdSurvives: allowed warning: WARNING: a.c:1 at alpha (known), kernel A, phase: bind\n");
+  EXPECT_EQ(shown(events), "");
+}
+
 TEST(TerminalReport, NamesTheTargetWhenThereAreSeveral) {
   CaseSettled other = sample::settled(sample::kMemfd, {Verdict::passed()});
   other.target = "metal-1";

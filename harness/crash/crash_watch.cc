@@ -21,8 +21,9 @@ bool same_event(const CrashFinding& on_console, const CrashFinding& in_log) {
 }
 
 /// What is in the log alone is added behind; of what is in both, the log knows the kernel and the console the phase.
-void add_from_log(std::vector<CrashFinding>& findings, std::vector<CrashFinding> from_log, int kernel) {
-  std::vector<bool> taken(findings.size(), false);
+/// `taken` says which of the console's findings were met in a log already.
+void add_from_log(std::vector<CrashFinding>& findings, std::vector<bool>& taken, std::vector<CrashFinding> from_log,
+                  int kernel) {
   for (CrashFinding& finding : from_log) {
     size_t i = 0;
     while (i < taken.size() && (taken[i] || !same_event(findings[i], finding))) ++i;
@@ -93,7 +94,8 @@ std::vector<CrashFinding> CrashWatch::on_console() const {
 
 CrashReports CrashWatch::look() const {
   std::vector<CrashFinding> findings = on_console();
-  for (const KernelLog& log : logs_) add_from_log(findings, find_crashes(log.text, log.marks), log.kernel);
+  std::vector<bool> taken(findings.size(), false);
+  for (const KernelLog& log : logs_) add_from_log(findings, taken, find_crashes(log.text, log.marks), log.kernel);
   std::ranges::stable_sort(findings, {}, &CrashFinding::kernel);
   CrashReports reports;
   for (CrashFinding& finding : findings) {

@@ -35,6 +35,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{{"run", "--kernel", "/nonexistent/bzImage"}, "/nonexistent/bzImage"},
                     Mistake{{"run", "--kernel", "referense"}, "reference"},
                     Mistake{{"run", "--modules", "/nonexistent/lib"}, "/nonexistent/lib"},
+                    Mistake{{"run", "--lab", "/nonexistent/lab.toml"}, "/nonexistent/lab.toml"},
                     Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"kernel", "biuld"}, "'build'"}));
 
 TEST(Help, IsThereForEveryVerb) {
