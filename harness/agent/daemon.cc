@@ -28,6 +28,8 @@ namespace fs = std::filesystem;
 constexpr int kBacklog = 8;
 /// How long a way out may take to restore drivers, when the kernel blocks.
 constexpr Millis kRestorePatience{10'000};
+/// How long it may wait for the kernel to close what a killed process held.
+constexpr Millis kHolderPatience{5000};
 
 /// What the signal handler asks to stop; set once, before the handler is.
 const Stop* stop_on_signal = nullptr;
@@ -143,6 +145,7 @@ Result<void> run_as_daemon(const DaemonOptions& options) {
   }
   ::unlink(socket.c_str());
   state.handles.close_all();
+  state.holders.kill_all(Deadline::after(kHolderPatience));
   state.liveupdate.reset();
   const auto restored = state.drivers.restore_all(Deadline::after(kRestorePatience));
   state.files.remove_work();

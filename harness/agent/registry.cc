@@ -19,6 +19,7 @@ Registry all_verbs() {
   add_irq_verbs(registry);
   add_memfd_verbs(registry);
   add_luo_verbs(registry);
+  add_holder_verbs(registry);
   return registry;
 }
 

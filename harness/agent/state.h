@@ -7,6 +7,7 @@
 #include "harness/agent/drivers.h"
 #include "harness/agent/files.h"
 #include "harness/agent/handles.h"
+#include "harness/agent/holders.h"
 #include "harness/agent/write_jobs.h"
 #include "harness/base/deadline.h"
 #include "harness/wire/verbs_system.h"
@@ -25,6 +26,7 @@ struct State {
   Drivers drivers;
   Fd liveupdate;  ///< /dev/liveupdate, once a request needed it
   Handles handles;
+  Holders holders;
   Channel* channel = nullptr;         ///< the connection whose request is being served
   std::function<void()> after_reply;  ///< done when the reply has been sent
 

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/wire/verbs_holder.h"
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
 #include "harness/wire/verbs_system.h"
@@ -50,10 +51,11 @@ using AllMessages =
                      Asks<IoasMap>, Asks<IoasUnmap>, Asks<VfioInfo>, Asks<VfioRead>, Asks<VfioWrite>, Asks<VfioIrqSet>,
                      Asks<VfioIrqWait>, Asks<VfioReset>, Asks<MemfdCreate>, Asks<MemfdWrite>, Asks<MemfdRead>,
                      Asks<LuoSessionCreate>, Asks<LuoSessionRetrieve>, Asks<LuoPreserve>, Asks<LuoRetrieve>,
-                     Asks<LuoFinish>, Answers<Hello>, Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>,
-                     Answers<HaveReply>, Answers<PutReply>, Answers<SysfsWriteReply>, Answers<PciListReply>,
-                     Answers<VfioBindReply>, Answers<HandleReply>, Answers<VfioBindIommufdReply>,
-                     Answers<IoasAllocReply>, Answers<VfioInfoReply>, Answers<BytesReply>, Answers<VfioIrqWaitReply>>;
+                     Asks<LuoFinish>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>, Answers<Hello>,
+                     Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>, Answers<HaveReply>, Answers<PutReply>,
+                     Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>, Answers<HandleReply>,
+                     Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>,
+                     Answers<BytesReply>, Answers<VfioIrqWaitReply>>;
 
 /// Each plain member of `body` gets a value of its own, so that two that were mixed up are found.
 json filled(json body) {
