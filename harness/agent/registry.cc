@@ -20,6 +20,7 @@ Registry all_verbs() {
   add_memfd_verbs(registry);
   add_luo_verbs(registry);
   add_holder_verbs(registry);
+  add_register_verbs(registry);
   return registry;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "harness/agent/busy_threads.h"
 #include "harness/agent/channel.h"
 #include "harness/agent/drivers.h"
 #include "harness/agent/files.h"
@@ -27,6 +28,7 @@ struct State {
   Fd liveupdate;  ///< /dev/liveupdate, once a request needed it
   Handles handles;
   Holders holders;
+  BusyThreads busy;
   Channel* channel = nullptr;         ///< the connection whose request is being served
   std::function<void()> after_reply;  ///< done when the reply has been sent
 

@@ -9,6 +9,7 @@
 #include "harness/wire/verbs_holder.h"
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
+#include "harness/wire/verbs_registers.h"
 #include "harness/wire/verbs_system.h"
 #include "harness/wire/verbs_vfio.h"
 
@@ -43,19 +44,18 @@ using Asks = Travels<T, false>;
 template <class T>
 using Answers = Travels<T, true>;
 
-using AllMessages =
-    ::testing::Types<Asks<Hello>, Asks<Offers>, Asks<Kmsg>, Asks<Have>, Asks<Put>, Asks<KexecLoad>, Asks<KexecUnload>,
-                     Asks<KexecExecute>, Asks<PowerOff>, Asks<SysfsWrite>, Asks<SysfsWait>, Asks<PciList>,
-                     Asks<VfioBind>, Asks<DriverRestore>, Asks<VfioOpenCdev>, Asks<VfioOpenGroup>, Asks<IommufdOpen>,
-                     Asks<NodeOpen>, Asks<Close>, Asks<VfioBindIommufd>, Asks<IoasAlloc>, Asks<VfioAttach>,
-                     Asks<IoasMap>, Asks<IoasUnmap>, Asks<VfioInfo>, Asks<VfioRead>, Asks<VfioWrite>, Asks<VfioIrqSet>,
-                     Asks<VfioIrqWait>, Asks<VfioReset>, Asks<MemfdCreate>, Asks<MemfdWrite>, Asks<MemfdRead>,
-                     Asks<LuoSessionCreate>, Asks<LuoSessionRetrieve>, Asks<LuoPreserve>, Asks<LuoRetrieve>,
-                     Asks<LuoFinish>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>, Answers<Hello>,
-                     Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>, Answers<HaveReply>, Answers<PutReply>,
-                     Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>, Answers<HandleReply>,
-                     Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>,
-                     Answers<BytesReply>, Answers<VfioIrqWaitReply>>;
+using AllMessages = testing::Types<
+    Asks<Hello>, Asks<Offers>, Asks<Kmsg>, Asks<Have>, Asks<Put>, Asks<KexecLoad>, Asks<KexecUnload>,
+    Asks<KexecExecute>, Asks<PowerOff>, Asks<SysfsWrite>, Asks<SysfsWait>, Asks<PciList>, Asks<VfioBind>,
+    Asks<DriverRestore>, Asks<VfioOpenCdev>, Asks<VfioOpenGroup>, Asks<IommufdOpen>, Asks<NodeOpen>, Asks<Close>,
+    Asks<VfioBindIommufd>, Asks<IoasAlloc>, Asks<VfioAttach>, Asks<IoasMap>, Asks<IoasUnmap>, Asks<VfioInfo>,
+    Asks<VfioRead>, Asks<VfioWrite>, Asks<VfioIrqSet>, Asks<VfioIrqWait>, Asks<VfioReset>, Asks<MemfdCreate>,
+    Asks<MemfdWrite>, Asks<MemfdRead>, Asks<LuoSessionCreate>, Asks<LuoSessionRetrieve>, Asks<LuoPreserve>,
+    Asks<LuoRetrieve>, Asks<LuoFinish>, Asks<PciConfigWrite>, Asks<PciBarRead>, Asks<VfioAwait>, Asks<VfioKeepBusy>,
+    Answers<VfioAwaitReply>, Answers<Hello>, Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>,
+    Answers<HaveReply>, Answers<PutReply>, Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>,
+    Answers<HandleReply>, Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>,
+    Answers<BytesReply>, Answers<VfioIrqWaitReply>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>>;
 
 /// Each plain member of `body` gets a value of its own, so that two that were mixed up are found.
 json filled(json body) {

@@ -1,0 +1,65 @@
+// Does the work go on until it is refused, and is the memory wiped then and not before?
+#include "harness/agent/busy_threads.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "harness/base/deadline.h"
+
+namespace holdfast::agent {
+namespace {
+
+/// A memfd with this content.
+Fd memory_with(const std::string& content) {
+  Fd fd(::memfd_create("busy-test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  EXPECT_EQ(::pwrite(fd.get(), content.data(), content.size(), 0), static_cast<ssize_t>(content.size()));
+  return fd;
+}
+std::string content_of(const Fd& fd, size_t size) {
+  std::string content(size, '?');
+  EXPECT_EQ(::pread(fd.get(), content.data(), size, 0), static_cast<ssize_t>(size));
+  return content;
+}
+Fd copy_of(const Fd& fd) { return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)); }
+
+TEST(BusyThreads, WriteUntilRefusedAndWipeThen) {
+  const Fd device = memory_with(std::string(16, '.'));
+  const Fd memory = memory_with("device's bytes, and others");
+  BusyThreads busy;
+  ASSERT_TRUE(busy.start({.device = copy_of(device),
+                          .memory = copy_of(memory),
+                          .wipe = 14,
+                          .writes = {{.at = 4, .value = 0x64636261}, {.at = 8, .value = 0x68676665}}}));
+  const Deadline patience = Deadline::after(Millis(10'000));
+  while (content_of(device, 16) != "....abcdefgh...." && !patience.expired()) wait_until(Deadline::after(Millis(2)));
+  EXPECT_EQ(content_of(device, 16), "....abcdefgh....");
+  EXPECT_EQ(content_of(memory, 14), "device's bytes");
+
+  ASSERT_EQ(::fcntl(device.get(), F_ADD_SEALS, F_SEAL_WRITE), 0);  // from now on a write is EPERM
+  busy.join_first();
+  EXPECT_EQ(content_of(memory, 26), std::string(14, '\0') + ", and others");
+}
+
+TEST(BusyThreads, EndWithoutAWipeWhenNothingRefused) {
+  const Fd device = memory_with(std::string(16, '.'));
+  const Fd memory = memory_with("as it was");
+  {
+    BusyThreads busy;
+    ASSERT_TRUE(busy.start(
+        {.device = copy_of(device), .memory = copy_of(memory), .wipe = 9, .writes = {{.at = 0, .value = 1}}}));
+  }
+  EXPECT_EQ(content_of(memory, 9), "as it was");
+}
+
+TEST(BusyThreads, RefuseWorkThatIsNone) {
+  BusyThreads busy;
+  EXPECT_FALSE(busy.start({.device = memory_with("."), .memory = memory_with("."), .wipe = 1, .writes = {}}));
+  EXPECT_FALSE(busy.start({.device = memory_with("."), .memory = memory_with("."), .wipe = 0, .writes = {{}}}));
+}
+
+}  // namespace
+}  // namespace holdfast::agent
