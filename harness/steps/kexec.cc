@@ -72,6 +72,13 @@ Result<std::string> Scenario::kexec_refused(Running& kernel) {
   TRY(load_next(kernel, {}));
   return in_phase<std::string>(Phase::kKexec, [&](const Deadline& deadline) -> Result<std::string> {
     auto left = kernel.agent().leave(deadline);
+    // Freezing and thawing several devices may take longer than leave() listens: the refusal then is the next that
+    // comes.
+    if (left) {
+      auto next = setup_.target.connect(deadline);
+      const bool answered = !next && (next.error().errnum != 0 || next.error().kind == "stopped");
+      if (answered) return refusal_of("reboot(LINUX_REBOOT_CMD_KEXEC)", &next.error());
+    }
     return refusal_of("reboot(LINUX_REBOOT_CMD_KEXEC)", left ? nullptr : &left.error());
   });
 }
