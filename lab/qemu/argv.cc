@@ -38,13 +38,13 @@ std::string hub_port(int number) { return fmt::format("hubport,id=net{},hubid=0"
 
 std::vector<Part> parts() {
   return {
-      {{"e1000e", "0000:01:00.0", "e1000e", {"msi", "msix", "intx", "reset", "native-driver"}},
+      {{"e1000e", "0000:01:00.0", "e1000e", {"msi", "msix", "intx", "reset", "native-driver", "power-management"}},
        {"-netdev", hub_port(1), "-device", root_port(1), "-device", network_card("e1000e", 1, "rp1")}},
       // iommu_platform: its DMA goes through the vIOMMU, as that of the others does by nature.
       {{"virtio-net", "0000:02:00.0", "virtio-net-pci", {"msix", "intx", "reset", "native-driver"}},
        {"-netdev", hub_port(2), "-device", root_port(2), "-device",
         network_card("virtio-net-pci", 2, "rp2") + ",disable-legacy=on,iommu_platform=on"}},
-      {{"nvme", "0000:03:00.0", "nvme", {"msix", "intx", "reset", "native-driver", "third-port"}},
+      {{"nvme", "0000:03:00.0", "nvme", {"msix", "intx", "reset", "native-driver", "third-port", "nvme-registers"}},
        {"-blockdev", "driver=null-co,node-name=disk,size=16777216,read-zeroes=on", "-device", root_port(3), "-device",
         "nvme,bus=rp3,serial=holdfast,drive=disk"}},
       // It has no reset of its own; alone behind its bridge it is reset with the bus.
