@@ -75,7 +75,8 @@ HOLDFAST_CASE(DeviceState, RegisterOutlivesAPlainKexec,
 }
 
 // SERR# enable is set before the device is opened, so it belongs to what the kernel has to bring back. The reset clears
-// it, and kernel B does not turn it on by itself: it is there only if config space was restored.
+// it, and kernel B does not turn it on by itself: it is there only if config space was restored. (A device whose config
+// space outlives its reset, as QEMU's e1000e, can pass without that; UsersConfigSpaceIsNotHandedOver is for those.)
 HOLDFAST_CASE(DeviceState, ConfigSpaceIsRestored,
               "after the reset on its way a device has the config space that it was opened with",
               .level = Level::kPreserve, .devices = every_device({"reset"})) {
@@ -106,9 +107,11 @@ HOLDFAST_CASE(DeviceState, UsersConfigSpaceIsNotHandedOver,
   const PciSnapshot opened = MUST(PciSnapshot::from(listed));
   Session session = MUST(scenario.create_session(kernel, "device"));
   MUST(scenario.preserve(kernel, session, bound, 1));
-  MUST(turn_on(scenario, kernel, bound, kCommandMaster | kCommandSerr));
+  const uint16_t found = MUST(read_config_word(scenario, kernel, bound, kCommand));
+  MUST(turn_on(scenario, kernel, bound, kCommandMaster));
+  MUST(flip_serr(scenario, kernel, bound));
   const uint16_t changed = MUST(read_config_word(scenario, kernel, bound, kCommand));
-  ASSERT_EQ(changed & (kCommandMaster | kCommandSerr), kCommandMaster | kCommandSerr);
+  ASSERT_EQ(changed, (found | kCommandMaster) ^ kCommandSerr) << "the device does not take what its user writes";
 
   Running next = MUST(scenario.kexec(std::move(kernel), {.expected = {bound}}));
   const auto differences =
@@ -167,7 +170,6 @@ HOLDFAST_CASE(DeviceState, NoDmaAfterTheFreeze,
   MUST(edu.keep_putting_until_frozen(kTarget, Edu::kMostBytes));
 
   Running next = MUST(scenario.kexec(std::move(kernel), {.expected = {bound}}));
-  MUST(scenario.verify(next));
   Session arrived = MUST(scenario.retrieve_session(next, "device"));
   Memory back = MUST(scenario.retrieve(next, arrived, memory, 2));
   const auto bytes_at = [&](uint64_t offset) {
@@ -178,6 +180,28 @@ HOLDFAST_CASE(DeviceState, NoDmaAfterTheFreeze,
   if (!all_zero(elsewhere.blob)) return harness_is_blind("the memory was not wiped between the freeze and the kexec");
   const auto target = MUST(bytes_at(kTarget));
   EXPECT_TRUE(all_zero(target.blob)) << "the device wrote after it was frozen";
+  MUST(scenario.verify(next));
+}
+
+// The control for the cases about DMA: bytes reach memory because the device masters the bus, and for no other reason.
+HOLDFAST_CASE(DeviceState, EngineNeedsBusMastering,
+              "without bus mastering a transfer leaves memory as it was, so that one that happens can be told",
+              .level = Level::kPreserve, .devices = one_device({"dma-engine"})) {
+  constexpr uint64_t kTarget = 4096;
+  Running kernel = MUST(scenario.boot());
+  Bound bound = MUST(scenario.bind(kernel, scenario.device()));
+  const Memory memory = MUST(scenario.create_memory(kernel, kBytes));
+  Edu edu(scenario, kernel, bound);
+  MUST(edu.map(memory));
+  MUST(turn_on(scenario, kernel, bound, kCommandMemory));
+  const auto before = MUST(edu.memory_at(kTarget, Edu::kMostBytes));
+  MUST(edu.put_into_memory(kTarget, Edu::kMostBytes));
+  const auto without = MUST(edu.memory_at(kTarget, Edu::kMostBytes));
+  MUST(edu.enable());
+  MUST(edu.put_into_memory(kTarget, Edu::kMostBytes));
+  const auto with = MUST(edu.memory_at(kTarget, Edu::kMostBytes));
+  EXPECT_TRUE(before == without) << "DMA got through with bus mastering off";
+  if (with == before) harness_is_blind("DMA changes nothing although bus mastering is on");
 }
 
 /// A device that was preserved in the first kernel and is open, bound to an iommufd and finished in the next.

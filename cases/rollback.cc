@@ -61,7 +61,8 @@ Result<Party> gather(Scenario& scenario, Running& kernel) {
       party.refusing = std::move(bound);
       continue;
     }
-    TRY(turn_on(scenario, kernel, bound, kCommandMemory | kCommandMaster | kCommandSerr));
+    TRY(turn_on(scenario, kernel, bound, kCommandMemory | kCommandMaster));
+    TRY(flip_serr(scenario, kernel, bound));
     party.others.push_back(std::move(bound));
   }
   return party;
@@ -145,6 +146,7 @@ HOLDFAST_CASE(Freeze, KexecWorksAfterARefusal,
   MUST(interrupts_off(scenario, kernel, refusing, kind));
   Running next = MUST(scenario.kexec(std::move(kernel), {.expected = bound}));
   MUST(scenario.verify(next));
+  MUST(scenario.retrieve_session(next, "all"));
 }
 
 }  // namespace
