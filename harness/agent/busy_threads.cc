@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -46,18 +47,23 @@ bool write_all_registers(const BusyWork& work) {
 
 Result<void> BusyThreads::start(BusyWork work) {
   if (work.writes.empty() || work.wipe == 0) return bad_request("there is nothing to write or nothing to wipe");
+  struct stat facts{};
+  if (::fstat(work.memory.get(), &facts) != 0) return kernel_refused("look at a memfd", errno);
+  if (work.wipe > static_cast<uint64_t>(facts.st_size)) {  // beyond its end a mapping is deadly
+    return bad_request(fmt::format("a memfd of {} bytes has no {} to wipe", facts.st_size, work.wipe));
+  }
   void* start = ::mmap(nullptr, work.wipe, PROT_READ | PROT_WRITE, MAP_SHARED, work.memory.get(), 0);
   if (start == MAP_FAILED) return kernel_refused(fmt::format("map {} bytes of a memfd", work.wipe), errno);
-  threads_.emplace_back(
-      [work = std::move(work), memory = Mapping(start, work.wipe)](const std::stop_token& stop) mutable {
-        while (!stop.stop_requested()) {
-          if (!write_all_registers(work)) {
-            memory.wipe();
-            return;
-          }
-          wait_until(Deadline::after(kPause));
-        }
-      });
+  Mapping memory(start, work.wipe);
+  threads_.emplace_back([work = std::move(work), memory = std::move(memory)](const std::stop_token& stop) mutable {
+    while (!stop.stop_requested()) {
+      if (!write_all_registers(work)) {
+        memory.wipe();
+        return;
+      }
+      wait_until(Deadline::after(kPause));
+    }
+  });
   return {};
 }
 

@@ -59,6 +59,7 @@ TEST(BusyThreads, RefuseWorkThatIsNone) {
   BusyThreads busy;
   EXPECT_FALSE(busy.start({.device = memory_with("."), .memory = memory_with("."), .wipe = 1, .writes = {}}));
   EXPECT_FALSE(busy.start({.device = memory_with("."), .memory = memory_with("."), .wipe = 0, .writes = {{}}}));
+  EXPECT_FALSE(busy.start({.device = memory_with("."), .memory = memory_with("."), .wipe = 2, .writes = {{}}}));
 }
 
 }  // namespace
