@@ -17,6 +17,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "harness/wire/verbs_crash.h"
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
 #include "harness/wire/verbs_vfio.h"
@@ -176,6 +177,13 @@ TEST_F(AgentDaemon, IsNotToldToPowerAHostOff) {
   const auto off = connect()->call(wire::PowerOff{}, soon());
   ASSERT_FALSE(off);
   EXPECT_EQ(off.error().type(), "harness.refused");
+}
+
+TEST_F(AgentDaemon, IsNotToldToCrashAHost) {
+  const auto agent = connect();
+  const auto crashed = agent->call(wire::CrashNow{.boot_id = agent->boot_id()}, soon());
+  ASSERT_FALSE(crashed);
+  EXPECT_EQ(crashed.error().type(), "harness.refused");
 }
 
 TEST_F(AgentDaemon, WritesOnlyBelowThePciBus) {

@@ -1,4 +1,6 @@
 // How is the next kernel loaded, and how does the machine go into it?
+#include "harness/agent/kexec.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/reboot.h>
@@ -38,22 +40,7 @@ Result<Fd> own_initrd() {
 }
 
 Result<wire::Empty> load(State& state, const wire::KexecLoad& request) {
-  const Fd kernel = TRY(state.files.open(request.kernel));
-  Fd initrd;
-  unsigned long flags = 0;
-  if (request.initrd.empty()) {
-    flags = kKexecFileNoInitramfs;
-  } else if (request.initrd == "same") {
-    initrd = TRY(own_initrd());
-  } else {
-    initrd = TRY(state.files.open(request.initrd));
-  }
-  const std::string& cmdline = request.cmdline;
-  if (::syscall(SYS_kexec_file_load, kernel.get(), initrd.get(), cmdline.size() + 1, cmdline.c_str(), flags) != 0) {
-    return kernel_refused(fmt::format("kexec_file_load of {} with initrd \"{}\"", request.kernel.substr(0, 12),
-                                      request.initrd.substr(0, 12)),
-                          errno);
-  }
+  TRY(load_image(state, {.kernel = request.kernel, .initrd = request.initrd, .cmdline = request.cmdline}, 0));
   return wire::Empty{};
 }
 
@@ -101,6 +88,25 @@ Result<wire::Empty> power_off(State& state, const wire::PowerOff&) {
 }
 
 }  // namespace
+
+Result<void> load_image(State& state, const ImageToLoad& image, unsigned long flags) {
+  const Fd kernel = TRY(state.files.open(image.kernel));
+  Fd initrd;
+  if (image.initrd.empty()) {
+    flags |= kKexecFileNoInitramfs;
+  } else if (image.initrd == "same") {
+    initrd = TRY(own_initrd());
+  } else {
+    initrd = TRY(state.files.open(image.initrd));
+  }
+  const std::string& cmdline = image.cmdline;
+  if (::syscall(SYS_kexec_file_load, kernel.get(), initrd.get(), cmdline.size() + 1, cmdline.c_str(), flags) != 0) {
+    return kernel_refused(
+        fmt::format("kexec_file_load of {} with initrd \"{}\"", image.kernel.substr(0, 12), image.initrd.substr(0, 12)),
+        errno);
+  }
+  return {};
+}
 
 void add_kexec_verbs(Registry& registry) {
   registry.add(load);

@@ -21,6 +21,7 @@ Registry all_verbs() {
   add_luo_verbs(registry);
   add_holder_verbs(registry);
   add_register_verbs(registry);
+  add_crash_verbs(registry);
   return registry;
 }
 

@@ -71,6 +71,8 @@ TEST_F(RegistryTest, ServesEachVerbOfTheProtocol) {
                            "have",
                            "put",
                            "kexec_load",
+                           "crash_load",
+                           "crash_now",
                            "sysfs_write",
                            "sysfs_wait",
                            "vfio_bind",

@@ -29,6 +29,7 @@ struct State {
   Handles handles;
   Holders holders;
   BusyThreads busy;
+  bool crash_kernel_loaded = false;   ///< by a request to this agent
   Channel* channel = nullptr;         ///< the connection whose request is being served
   std::function<void()> after_reply;  ///< done when the reply has been sent
 

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/wire/verbs_crash.h"
 #include "harness/wire/verbs_holder.h"
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
@@ -51,11 +52,12 @@ using AllMessages = testing::Types<
     Asks<VfioBindIommufd>, Asks<IoasAlloc>, Asks<VfioAttach>, Asks<IoasMap>, Asks<IoasUnmap>, Asks<VfioInfo>,
     Asks<VfioRead>, Asks<VfioWrite>, Asks<VfioIrqSet>, Asks<VfioIrqWait>, Asks<VfioReset>, Asks<MemfdCreate>,
     Asks<MemfdWrite>, Asks<MemfdRead>, Asks<LuoSessionCreate>, Asks<LuoSessionRetrieve>, Asks<LuoPreserve>,
-    Asks<LuoRetrieve>, Asks<LuoFinish>, Asks<PciConfigWrite>, Asks<PciBarRead>, Asks<VfioAwait>, Asks<VfioKeepBusy>,
-    Answers<VfioAwaitReply>, Answers<Hello>, Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>,
-    Answers<HaveReply>, Answers<PutReply>, Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>,
-    Answers<HandleReply>, Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>,
-    Answers<BytesReply>, Answers<VfioIrqWaitReply>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>>;
+    Asks<LuoRetrieve>, Asks<LuoFinish>, Asks<CrashLoad>, Asks<CrashNow>, Asks<Vmcore>, Answers<VmcoreReply>,
+    Asks<PciConfigWrite>, Asks<PciBarRead>, Asks<VfioAwait>, Asks<VfioKeepBusy>, Answers<VfioAwaitReply>,
+    Answers<Hello>, Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>, Answers<HaveReply>, Answers<PutReply>,
+    Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>, Answers<HandleReply>,
+    Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>, Answers<BytesReply>,
+    Answers<VfioIrqWaitReply>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>>;
 
 /// Each plain member of `body` gets a value of its own, so that two that were mixed up are found.
 json filled(json body) {
