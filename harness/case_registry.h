@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/event.h"
 #include "harness/level.h"
+#include "harness/other_kernel.h"
 
 namespace holdfast {
 
@@ -30,6 +32,8 @@ struct Needs {
   Level level = Level::kKexec;
   DeviceNeed devices = {};
   std::vector<std::string> target_traits = {};  ///< "emulated", "bus-numbers-can-move"...
+  std::vector<SymbolNeed> symbols = {};         ///< what kernel A must have been built with, beyond the level's own
+  std::optional<OtherKernel> other_kernel = {};
   std::chrono::seconds timeout{120};  ///< for the whole case on a target of time scale 1, before it is killed as hung
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "harness/base/process.h"
 #include "harness/plan.h"
@@ -46,6 +47,24 @@ Finding check_kernel(const std::string& about, const Result<KernelImage>& kernel
     }
   }
   return {Finding::State::kGood, about, name + ": offers vfio-pci live update", ""};
+}
+
+std::vector<Finding> check_other_kernels(const std::vector<CaseInfo>& cases, const OtherKernels& there,
+                                         const KernelImage& kernel_a) {
+  std::map<std::string, Finding> findings;
+  for (const CaseInfo& info : cases) {
+    const auto& wanted = info.needs.other_kernel;
+    if (!wanted || findings.contains(wanted->name)) continue;
+    const std::string about = fmt::format("kernel '{}'", wanted->name);
+    if (const auto missing = missing_for(*wanted, there, kernel_a)) {
+      findings[wanted->name] = {Finding::State::kLimits, about, "cases that need it are skipped: " + *missing, ""};
+    } else {
+      findings[wanted->name] = {Finding::State::kGood, about, there.at(wanted->name).release, ""};
+    }
+  }
+  std::vector<Finding> rows;
+  for (auto& [name, finding] : findings) rows.push_back(std::move(finding));
+  return rows;
 }
 
 Finding check_program(const std::string& program, const std::string& purpose, const std::string& mend) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/case_registry.h"
 #include "harness/kernel/kernel_image.h"
 
 namespace holdfast {
@@ -23,6 +24,10 @@ bool ready(const std::vector<Finding>& findings);
 
 /// The kernel, or the error that it was not found with: is it there, and which levels does it offer?
 Finding check_kernel(const std::string& about, const Result<KernelImage>& kernel);
+
+/// The kernels beside A and B that cases want: which of those cases will be skipped, and why?
+std::vector<Finding> check_other_kernels(const std::vector<CaseInfo>& cases, const OtherKernels& there,
+                                         const KernelImage& kernel_a);
 
 /// A program in PATH.
 Finding check_program(const std::string& program, const std::string& purpose, const std::string& mend);

@@ -41,6 +41,7 @@ Listing list_cases(const std::vector<CaseInfo>& cases) {
                      {"devices", wanted_devices(needs.devices)},
                      {"device_traits", needs.devices.traits},
                      {"target_traits", needs.target_traits},
+                     {"other_kernel", needs.other_kernel ? needs.other_kernel->name : ""},
                      {"timeout_s", needs.timeout.count()},
                      {"promise", info.promise}});
   }

@@ -109,6 +109,31 @@ Result<Kernels> resolve_kernels(const KernelOptions& options, const Deadline& de
   return kernels;
 }
 
+/// Those of the kernels that cases name which the store has.
+Result<OtherKernels> other_kernels(const Deadline& deadline) {
+  OtherKernels there;
+  const auto stored = TRY(kernel::list());
+  for (const CaseInfo& info : all_cases()) {
+    if (!info.needs.other_kernel || there.contains(info.needs.other_kernel->name)) continue;
+    const std::string& name = info.needs.other_kernel->name;
+    const bool known = std::ranges::any_of(
+        stored, [&](const StoredKernel& one) { return std::ranges::find(one.names, name) != one.names.end(); });
+    if (known) there.emplace(name, TRY(kernel::resolve(name, deadline)));
+  }
+  return there;
+}
+
+/// What other_kernels() gave, as the run's process passed it on.
+Result<OtherKernels> other_kernels(const std::vector<std::string>& words, const Deadline& deadline) {
+  OtherKernels there;
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos) return usage_error(fmt::format("--other-kernel {} is not NAME=PATH", word));
+    there.emplace(word.substr(0, equals), TRY(kernel::resolve(word.substr(equals + 1), deadline)));
+  }
+  return there;
+}
+
 /// Hands each event to all sinks, in their order.
 class Broadcast : public EventSink {
  public:
@@ -154,7 +179,8 @@ class Program {
     const auto targets = TRY(chosen_targets(options.targets, jobs));
     const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
     const Kernels kernels = TRY(resolve_kernels(options.kernels, patience()));
-    const Plan plan = TRY(make_plan(all_cases(), targets, options.selection, kernels.a, kernels.b));
+    const OtherKernels others = TRY(other_kernels(patience()));
+    const Plan plan = TRY(make_plan(all_cases(), targets, options.selection, {kernels.a, kernels.b, others}));
     if (options.dry_run) {
       reports::print_table(out_, list_plan(plan).rows);
       return 0;
@@ -164,14 +190,14 @@ class Program {
                                      .because("`holdfast list cases` shows them all"));
       return 3;
     }
-    RunSettings settings = TRY(settings_for(options, kernels));
+    RunSettings settings = TRY(settings_for(options, kernels, others));
     settings.allowances = inventory.allowances;
     Broadcast sinks;
     TRY(add_reports(sinks, settings, options));
     return carry_out(plan, targets, {settings, sinks, stop_});
   }
 
-  Result<RunSettings> settings_for(const RunOptions& options, const Kernels& kernels) {
+  Result<RunSettings> settings_for(const RunOptions& options, const Kernels& kernels, const OtherKernels& others) {
     RunSettings settings;
     settings.run_id = random_hex(3);
     const auto stamp = reports::folder_stamp(std::chrono::system_clock::now());
@@ -188,6 +214,9 @@ class Program {
     resolved.modules = kernels.modules;
     settings.case_argv = {own_path().string(), "case", "--timeout-scale", fmt::format("{}", options.timeout_scale)};
     std::ranges::copy(to_argv(resolved, options.machine), std::back_inserter(settings.case_argv));
+    for (const auto& [name, image] : others) {
+      settings.case_argv.push_back(fmt::format("--other-kernel={}={}", name, image.path.string()));
+    }
     settings.gtest_args = options.gtest_args;
     settings.replay_argv = {own_path().string(), "run"};
     if (!options.lab.empty()) {
@@ -256,6 +285,7 @@ class Program {
                         .modules = kernels.modules,
                         .append = options.kernels.append,
                         .next_append = options.kernels.next_append,
+                        .other_kernels = TRY(other_kernels(options.other_kernels, patience())),
                         .devices = std::move(devices),
                         .allowances = inventory.allowances,
                         .timeout_scale = options.timeout_scale,
@@ -329,6 +359,10 @@ class Program {
     findings.push_back(check_kernel("kernel", kernels ? Result<KernelImage>(kernels->a) : kernels.error()));
     if (kernels && !options.kernels.next_kernel.empty()) {
       findings.push_back(check_kernel("next kernel", kernels->b));
+    }
+    if (kernels) {
+      std::ranges::copy(check_other_kernels(all_cases(), TRY(other_kernels(patience())), kernels->a),
+                        std::back_inserter(findings));
     }
     reports::print_table(out_, to_rows(targets.front().name, findings));
     return ready(findings) ? 0 : kExitUsage;

@@ -134,6 +134,7 @@ void add_case(CLI::App& app, Parsed& parsed) {
   verb.add_option("--run-dir", one.run_dir)->required();
   add_lab(verb, one.lab);
   add_scale(verb, one.timeout_scale);
+  verb.add_option("--other-kernel", one.other_kernels);
   add_kernels(verb, one.kernels);
   add_machine(verb, one.machine);
 }

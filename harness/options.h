@@ -59,6 +59,7 @@ struct CaseOptions {
   std::filesystem::path lab;  ///< the inventory, or empty
   double timeout_scale = 1.0;
   KernelOptions kernels;
+  std::vector<std::string> other_kernels;  ///< "NAME=PATH"
   MachineOptions machine;
   std::vector<std::string> gtest_args;
 };

@@ -108,15 +108,21 @@ std::string too_few_devices(const DeviceNeed& need, const TargetProfile& target,
                      among);
 }
 
-std::string reason_to_skip(const CaseInfo& info, const TargetProfile& target, const KernelImage& kernel,
-                           const KernelImage& next_kernel) {
+std::string reason_to_skip(const CaseInfo& info, const TargetProfile& target, const PlanKernels& kernels) {
   for (const std::string& trait : info.needs.target_traits) {
     if (std::ranges::find(target.traits, trait) == target.traits.end()) {
       return fmt::format("target {} is not {}", target.name, trait);
     }
   }
-  if (auto missing = missing_for(info.needs.level, kernel)) return *missing;
-  if (auto missing = missing_for(info.needs.level, next_kernel)) return "next kernel: " + *missing;
+  if (auto missing = missing_for(info.needs.level, kernels.a)) return *missing;
+  if (auto missing = missing_for(info.needs.level, kernels.b)) return "next kernel: " + *missing;
+  if (auto missing = first_missing(info.needs.symbols, kernels.a)) {
+    return fmt::format("kernel {} was built without CONFIG_{} ({})", kernels.a.release, missing->symbol,
+                       missing->purpose);
+  }
+  if (const auto& other = info.needs.other_kernel) {
+    if (auto missing = missing_for(*other, kernels.others, kernels.a)) return *missing;
+  }
   return {};
 }
 
@@ -153,27 +159,31 @@ bool filter_selects(const std::string& filter, const CaseId& id) {
   return any_pattern_matches(parsed.wanted, id) && !any_pattern_matches(parsed.unwanted, id);
 }
 
-std::optional<std::string> missing_for(Level level, const KernelImage& kernel) {
+std::optional<SymbolNeed> first_missing(const std::vector<SymbolNeed>& symbols, const KernelImage& kernel) {
   if (!kernel.config) return std::nullopt;
-  for (const SymbolNeed& need : symbols_for(level)) {
+  for (const SymbolNeed& need : symbols) {
     const auto found = kernel.config->find("CONFIG_" + need.symbol);
-    if (found != kernel.config->end() && found->second != "n") continue;
-    return fmt::format("kernel {} was built without CONFIG_{} ({}), which level {} needs", kernel.release, need.symbol,
-                       need.purpose, to_string(level));
+    if (found == kernel.config->end() || found->second == "n") return need;
   }
   return std::nullopt;
 }
 
+std::optional<std::string> missing_for(Level level, const KernelImage& kernel) {
+  const auto need = first_missing(symbols_for(level), kernel);
+  if (!need) return std::nullopt;
+  return fmt::format("kernel {} was built without CONFIG_{} ({}), which level {} needs", kernel.release, need->symbol,
+                     need->purpose, to_string(level));
+}
+
 Result<Plan> make_plan(const std::vector<CaseInfo>& cases, const std::vector<TargetProfile>& targets,
-                       const Selection& selection, const KernelImage& kernel, const KernelImage& next_kernel) {
+                       const Selection& selection, const PlanKernels& kernels) {
   TRY(check_filter(selection.filter, cases));
   TRY(check_devices(selection, targets));
   Plan plan;
   for (const TargetProfile& target : targets) {
     const auto devices = selected_devices(target, selection);
     for (const CaseInfo& info : cases) {
-      for (PlannedCase& planned :
-           place(info, target, devices, selection, reason_to_skip(info, target, kernel, next_kernel))) {
+      for (PlannedCase& planned : place(info, target, devices, selection, reason_to_skip(info, target, kernels))) {
         if (filter_selects(selection.filter, planned.id)) plan.cases.push_back(std::move(planned));
       }
     }

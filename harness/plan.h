@@ -43,12 +43,21 @@ struct Plan {
 /// True when `filter` selects `full_name` ("Suite.Name"); a pattern may also name the device: "Suite.Name/role".
 bool filter_selects(const std::string& filter, const CaseId& id);
 
+/// The kernels that are there. One whose configuration is not known is taken to offer everything.
+struct PlanKernels {
+  KernelImage a;
+  KernelImage b;
+  OtherKernels others = {};
+};
+
 /// Errors: harness.usage for a filter without wildcards that names no case, a device that no target has; each with the
-/// nearest name. Kernels are those of the run; a kernel whose configuration is not known is taken to offer everything.
+/// nearest name.
 Result<Plan> make_plan(const std::vector<CaseInfo>& cases, const std::vector<TargetProfile>& targets,
-                       const Selection& selection, const KernelImage& kernel, const KernelImage& next_kernel);
+                       const Selection& selection, const PlanKernels& kernels);
 
 /// Why `kernel` cannot offer `level`: names the first option that is missing. Nothing when it can, or cannot be told.
 std::optional<std::string> missing_for(Level level, const KernelImage& kernel);
+/// The first of `symbols` that `kernel` was built without.
+std::optional<SymbolNeed> first_missing(const std::vector<SymbolNeed>& symbols, const KernelImage& kernel);
 
 }  // namespace holdfast

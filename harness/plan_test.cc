@@ -51,7 +51,7 @@ std::vector<std::string> running(const Plan& plan) {
 }
 
 Result<Plan> plan_for(const Selection& selection, bool with_series = true, TargetProfile target = vm()) {
-  return make_plan(cases(), {std::move(target)}, selection, kernel(with_series), kernel(with_series));
+  return make_plan(cases(), {std::move(target)}, selection, {kernel(with_series), kernel(with_series)});
 }
 
 TEST(Plan, RunsACaseOnceForEachDeviceThatItWants) {
@@ -70,13 +70,13 @@ TEST(Plan, SkipsWithTheMissingOptionOnAKernelWithoutTheSeries) {
 }
 
 TEST(Plan, LooksAtTheNextKernelToo) {
-  const auto plan = make_plan(cases(), {vm()}, {}, kernel(true), kernel(false));
+  const auto plan = make_plan(cases(), {vm()}, {}, {kernel(true), kernel(false)});
   ASSERT_TRUE(plan);
   EXPECT_THAT(plan->cases.back().skip_reason, HasSubstr("next kernel"));
 }
 
 TEST(Plan, RunsEverythingOnAKernelThatDoesNotTell) {
-  const auto plan = make_plan(cases(), {vm()}, {}, KernelImage{}, KernelImage{});
+  const auto plan = make_plan(cases(), {vm()}, {}, {KernelImage{}, KernelImage{}});
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->to_skip(), 0);
 }

@@ -13,6 +13,7 @@
 
 #include "harness/crash/crash_watch.h"
 #include "harness/event.h"
+#include "harness/other_kernel.h"
 #include "harness/timeouts.h"
 #include "harness/tokens.h"
 
@@ -23,12 +24,13 @@ struct ScenarioSetup {
   Target& target;
   EventSink& events;
   Where where;
-  std::filesystem::path dir;               ///< the attempt's folder, there already
-  KernelImage kernel;                      ///< kernel A
-  KernelImage next_kernel;                 ///< kernel B
-  std::filesystem::path modules;           ///< modules of kernel A, or empty
-  std::string append;                      ///< added to kernel A's command line
-  std::string next_append;                 ///< added to kernel B's
+  std::filesystem::path dir;      ///< the attempt's folder, there already
+  KernelImage kernel;             ///< kernel A
+  KernelImage next_kernel;        ///< kernel B
+  std::filesystem::path modules;  ///< modules of kernel A, or empty
+  std::string append;             ///< added to kernel A's command line
+  std::string next_append;        ///< added to kernel B's
+  OtherKernels other_kernels = {};
   std::vector<Device> devices;             ///< those that the plan placed for this case
   std::vector<Allowance> allowances = {};  ///< the lab's ignore list
   double timeout_scale = 1.0;
@@ -47,8 +49,8 @@ class Scenario {
   const Device& device(size_t index = 0) const;
   const std::vector<Device>& devices() const { return setup_.devices; }
 
-  /// Kernel A, from power off. Phases: boot, snapshot.
-  Result<Running> boot();
+  /// Kernel A, from power off: what ran before is gone. Phases: boot, snapshot.
+  Result<Running> boot(const BootOptions& options = {});
 
   /// vfio-pci for the device's whole group; its cdev opened and bound to an iommufd.
   Result<Bound> bind(Running& kernel, const Device& device);
@@ -79,6 +81,17 @@ class Scenario {
   /// Loads kernel B and asks for the kexec, which the kernel must refuse; gives the errno's name, "EINVAL". Error
   /// kernel.accepted when the kernel went on.
   Result<std::string> kexec_refused(Running& kernel);
+  /// Asks for the next kernel to be loaded, which the running one must refuse; gives the errno's name.
+  Result<std::string> load_refused(Running& kernel, const KexecOptions& options = {});
+  /// A kexec to a kernel that must panic with `text` before its agent is up, which ends the machine; gives the panic's
+  /// first line. That panic is nothing that close() objects to; all else that the kernel complains about is. boot() is
+  /// what can follow. Error kernel.no-panic when the kernel came up.
+  Result<std::string> kexec_to_panic(Running&& old, const std::string& text, const KexecOptions& options);
+
+  /// Loads the kernel that takes over when this one crashes; it has to have memory set aside by `crashkernel=`.
+  Result<CrashKernel> load_crash_kernel(Running& kernel, const KexecOptions& options = {});
+  /// Crashes the kernel, by sysrq. Gives the crash kernel, proven to be the one that was loaded.
+  Result<Running> crash(Running&& old, const CrashKernel& crash_kernel);
 
   /// No device may differ from before the kexec but where the comparison's table allows it.
   Result<void> verify(const Running& now);
@@ -139,9 +152,12 @@ class Scenario {
   /// `error` is what came instead of success, or null.
   static Result<std::string> refusal_of(std::string_view what, const Error* error);
 
+  const KernelImage& image_for(const KexecOptions& options) const;
+  Result<wire::KexecLoad> make_load(Running& kernel, const KexecOptions& options, const Deadline& deadline);
   Result<void> load_next(Running& kernel, const KexecOptions& options);
   Result<PciSnapshot> look_before_leaving(Agent& agent);
-  Result<std::unique_ptr<Agent>> meet_next(const wire::Hello& left_behind);
+  Result<PciSnapshot> leave(Running& old, const KexecOptions& options);
+  Result<std::unique_ptr<Agent>> meet_next(const wire::Hello& left_behind, const KernelImage& image);
   Result<Running> arrive(std::unique_ptr<Agent> agent, const KernelImage& kernel);
   Result<PciSnapshot> snapshot(Agent& agent, const std::string& side, const Deadline& deadline);
   Result<void> fetch_log(Agent& agent, const Deadline& deadline);
@@ -158,6 +174,7 @@ class Scenario {
   uint64_t log_next_ = 0;  ///< sequence number to go on from
   CrashWatch crashes_;
   int kexecs_ = 0;
+  bool booted_ = false;  ///< the kernel that runs, or is on its way, was booted and not kexec'ed
 };
 
 }  // namespace holdfast

@@ -57,7 +57,8 @@ class Steps : public testing::Test {
   Steps() {
     a_.build_id = "aaaa";
     b_.build_id = "bbbb";
-    for (KernelImage* image : {&a_, &b_}) {
+    other_.build_id = "cccc";
+    for (KernelImage* image : {&a_, &b_, &other_}) {
       image->path = dir_.path() / "bzImage";
       image->release = "7.3.0";
     }
@@ -66,8 +67,9 @@ class Steps : public testing::Test {
 
   /// Plays kernel A, then `next`.
   void script(FakeKernel next) { script(kernel("one", "aaaa"), std::move(next)); }
-  void script(FakeKernel first, FakeKernel next) {
-    target_ = std::make_unique<FakeTarget>(std::deque<FakeKernel>{std::move(first), std::move(next)});
+  void script(FakeKernel first, FakeKernel next) { play({std::move(first), std::move(next)}); }
+  void play(std::deque<FakeKernel> kernels) {
+    target_ = std::make_unique<FakeTarget>(std::move(kernels));
     scenario_ = std::make_unique<Scenario>(ScenarioSetup{.target = *target_,
                                                          .events = events_,
                                                          .where = {},
@@ -77,6 +79,7 @@ class Steps : public testing::Test {
                                                          .modules = {},
                                                          .append = {},
                                                          .next_append = {},
+                                                         .other_kernels = {{"other", other_}},
                                                          .devices = {},
                                                          .allowances = allowances_});
   }
@@ -100,6 +103,7 @@ class Steps : public testing::Test {
   Silence events_;
   KernelImage a_;
   KernelImage b_;
+  KernelImage other_;
   std::unique_ptr<FakeTarget> target_;
   std::unique_ptr<Scenario> scenario_;
 };
@@ -336,6 +340,137 @@ TEST_F(Steps, GiveALostMachineToTheLab) {
   const auto now = scenario_->kexec(*std::move(running));
   ASSERT_FALSE(now);
   EXPECT_EQ(now.error().type(), "lab.vm-killed");
+}
+
+// ---- further kernels
+
+TEST_F(Steps, GoToAnotherKernelAndBackToKernelA) {
+  play({kernel("one", "aaaa"), kernel("two", "cccc"), kernel("three", "aaaa")});
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  auto second = scenario_->kexec(*std::move(first), {.kernel = "other"});
+  ASSERT_TRUE(second) << second.error().what;
+  const auto third = scenario_->kexec(*std::move(second), {.kernel = kKernelA});
+  EXPECT_TRUE(third) << third.error().what;
+}
+
+TEST_F(Steps, ProveThatTheOtherKernelWasTheOneLoaded) {
+  script(kernel("two", "bbbb"));
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  const auto second = scenario_->kexec(*std::move(first), {.kernel = "other"});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().type(), "kernel.not-kexec");
+  EXPECT_THAT(second.error().what, HasSubstr("has cccc"));
+}
+
+TEST_F(Steps, NameTheErrnoOfALoadThatIsRefused) {
+  FakeKernel first = kernel("one", "aaaa");
+  first.refuses = {"kexec_load"};
+  script(std::move(first), kernel("two", "bbbb"));
+  auto running = scenario_->boot();
+  ASSERT_TRUE(running);
+  EXPECT_EQ(*scenario_->load_refused(*running), "EBUSY");
+}
+
+TEST_F(Steps, SayThatALoadHadToBeRefused) {
+  script(kernel("two", "bbbb"));
+  auto running = scenario_->boot();
+  ASSERT_TRUE(running);
+  EXPECT_EQ(scenario_->load_refused(*running).error().type(), "kernel.accepted");
+}
+
+// ---- kernels that are to end badly
+
+constexpr const char* kNoRoot = "[    0.500000] Kernel panic - not syncing: VFS: Unable to mount root fs\n";
+
+FakeKernel doomed(std::string console) {
+  FakeKernel fake = kernel("doomed", "bbbb");
+  fake.console = std::move(console);
+  fake.dies = true;
+  return fake;
+}
+
+TEST_F(Steps, TakeAPanicThatWasAskedForAndBootAgain) {
+  play({kernel("one", "aaaa"), doomed(kNoRoot), kernel("two", "aaaa")});
+  {
+    auto first = scenario_->boot();
+    ASSERT_TRUE(first);
+    const auto title = scenario_->kexec_to_panic(*std::move(first), "Unable to mount root fs", {});
+    ASSERT_TRUE(title) << title.error().what;
+    EXPECT_THAT(*title, HasSubstr("VFS: Unable to mount root fs"));
+    EXPECT_TRUE(scenario_->boot());
+  }
+  EXPECT_TRUE(scenario_->close());
+}
+
+TEST_F(Steps, TakeNoOtherPanicForTheOneThatWasAskedFor) {
+  play({kernel("one", "aaaa"), doomed("[    0.500000] Kernel panic - not syncing: Fatal exception\n")});
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  const auto title = scenario_->kexec_to_panic(*std::move(first), "Unable to mount root fs", {});
+  ASSERT_FALSE(title);
+  EXPECT_EQ(title.error().type(), "kernel.panic");
+}
+
+TEST_F(Steps, TakeNoSilentResetForAPanic) {
+  play({kernel("one", "aaaa"), doomed("")});
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  const auto title = scenario_->kexec_to_panic(*std::move(first), "Unable to mount root fs", {});
+  ASSERT_FALSE(title);
+  EXPECT_EQ(title.error().type(), "kernel.reset");
+}
+
+TEST_F(Steps, SayThatAPanicWasDueAndDidNotCome) {
+  script(kernel("two", "bbbb"));
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  const auto title = scenario_->kexec_to_panic(*std::move(first), "Unable to mount root fs", {});
+  ASSERT_FALSE(title);
+  EXPECT_EQ(title.error().type(), "kernel.no-panic");
+}
+
+constexpr const char* kSysrq = "[   10.500000] Kernel panic - not syncing: sysrq triggered crash\n";
+
+TEST_F(Steps, CrashIntoTheKernelThatWasLoadedForIt) {
+  FakeKernel after = kernel("two", "bbbb");
+  after.console = kSysrq;
+  script(std::move(after));
+  {
+    auto first = scenario_->boot();
+    ASSERT_TRUE(first);
+    const auto loaded = scenario_->load_crash_kernel(*first);
+    ASSERT_TRUE(loaded) << loaded.error().what;
+    const auto now = scenario_->crash(*std::move(first), *loaded);
+    ASSERT_TRUE(now) << now.error().what;
+  }
+  EXPECT_TRUE(scenario_->close());
+}
+
+TEST_F(Steps, DoNotForgiveWhatTheCrashKernelItselfComplainsAbout) {
+  FakeKernel after = kernel("two", "bbbb");
+  after.console = std::string(kSysrq) + "[    0.400000] WARNING: drivers/pci/x.c:12 at pci_x+0x1/0x2, CPU#0: init/1\n";
+  script(std::move(after));
+  {
+    auto first = scenario_->boot();
+    ASSERT_TRUE(first);
+    const auto loaded = scenario_->load_crash_kernel(*first);
+    ASSERT_TRUE(loaded);
+    ASSERT_TRUE(scenario_->crash(*std::move(first), *loaded));
+  }
+  EXPECT_EQ(scenario_->close().error().type(), "kernel.warn");
+}
+
+TEST_F(Steps, TakeTheWrongCrashKernelForNoKexec) {
+  FakeKernel after = kernel("two", "aaaa");
+  after.console = kSysrq;
+  script(std::move(after));
+  auto first = scenario_->boot();
+  ASSERT_TRUE(first);
+  const auto loaded = scenario_->load_crash_kernel(*first);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(scenario_->crash(*std::move(first), *loaded).error().type(), "kernel.not-kexec");
 }
 
 }  // namespace

@@ -62,10 +62,24 @@ struct Memory {
   std::string sha256;
 };
 
+/// What kernel A is booted with.
+struct BootOptions {
+  std::string append = {};  ///< added to its command line, behind what the user wants there
+};
+
+/// As KexecOptions::kernel: back to the kernel that the machine was booted with.
+inline constexpr const char* kKernelA = "kernel A";
+
 /// What a kexec is asked to do beside replacing the kernel.
 struct KexecOptions {
-  std::string append = {};           ///< added to kernel B's command line
+  std::string append = {};           ///< added to the next kernel's command line
   std::vector<Bound> expected = {};  ///< devices that must arrive reset and idle, at the same address
+  std::string kernel = {};           ///< kKernelA, or the Needs' other kernel, by its name; empty: kernel B
+};
+
+/// A kernel that is loaded and waits for the crash of the one that runs.
+struct CrashKernel {
+  const KernelImage* image = nullptr;
 };
 
 }  // namespace holdfast

@@ -34,6 +34,11 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
+std::string join_words(std::vector<std::string> words) {
+  std::erase(words, "");
+  return join(words, " ");
+}
+
 std::optional<uint64_t> parse_u64(std::string_view text, int base) {
   if (base == 16 && (text.starts_with("0x") || text.starts_with("0X"))) text.remove_prefix(2);
   uint64_t value = 0;

@@ -12,6 +12,8 @@ namespace holdfast {
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
+/// The parts that are not empty, with a space between each two.
+std::string join_words(std::vector<std::string> words);
 
 /// Whole-text number, or nothing. `base` as for strtoull; a 0x prefix is accepted for 16.
 std::optional<uint64_t> parse_u64(std::string_view text, int base = 10);

@@ -92,8 +92,22 @@ std::vector<CrashFinding> CrashWatch::on_console() const {
   return scan.finish();
 }
 
+void CrashWatch::expect_panic(std::string text) {
+  expected_.push_back({.text = std::move(text), .from = console_.mark()});
+}
+
+void CrashWatch::panic_is_over() { expected_.back().to = console_.mark(); }
+
+std::optional<std::string> CrashWatch::expected_panic() const {
+  auto findings = on_console();
+  const auto found = find_expected(findings, expected_.back());
+  if (found == findings.end()) return std::nullopt;
+  return found->title;
+}
+
 CrashReports CrashWatch::look() const {
   std::vector<CrashFinding> findings = on_console();
+  forgive(findings, expected_);
   std::vector<bool> taken(findings.size(), false);
   for (const KernelLog& log : logs_) add_from_log(findings, taken, find_crashes(log.text, log.marks), log.kernel);
   std::ranges::stable_sort(findings, {}, &CrashFinding::kernel);

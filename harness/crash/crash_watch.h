@@ -1,12 +1,14 @@
 // What did the kernels of one case report about themselves, on the console and in their logs?
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/crash/allowance.h"
 #include "harness/crash/crash.h"
+#include "harness/crash/expected_panic.h"
 #include "harness/target.h"
 #include "harness/timeouts.h"
 
@@ -40,6 +42,12 @@ class CrashWatch {
   /// The log of the kernel that runs has grown by `text`.
   void log_grew(std::string_view text);
 
+  /// From here on until panic_is_over() a panic with these words is asked for: one is no finding.
+  void expect_panic(std::string text);
+  void panic_is_over();
+  /// The title of the panic that was asked for last, if it has come.
+  std::optional<std::string> expected_panic() const;
+
   /// Everything so far.
   CrashReports look() const;
   /// The console of the kernel that runs, or is on its way.
@@ -56,6 +64,7 @@ class CrashWatch {
   const Console& console_;
   std::vector<Allowance> allowances_;
   std::vector<LogMark> marks_;
+  std::vector<ExpectedPanic> expected_;
   std::vector<KernelLog> logs_;
   int kernel_ = 0;
   Deadline::Clock::time_point clock_began_;  ///< of the kernel that runs

@@ -27,6 +27,7 @@ struct KernelImage {
   std::string build_id;                ///< hex of the GNU build-id; empty when it carries none
   std::optional<KernelConfig> config;  ///< nothing when it was built without CONFIG_IKCONFIG
   std::filesystem::path modules;       ///< folder with its modules when the store has them, else empty
+  std::string origin;                  ///< source and series, when the store has built it; else empty
 };
 
 /// Reads `path`, or what is remembered of it below `cache_dir` (an unwritable cache only costs time). Knows a file that

@@ -98,6 +98,8 @@ fs::path StoredKernel::modules() const {
   return fs::is_directory(dir / "modules", ignored) ? dir / "modules" : fs::path();
 }
 
+std::string StoredKernel::origin() const { return series.empty() ? source : fmt::format("{} with {}", source, series); }
+
 std::vector<StoredKernel> KernelStore::list() const {
   const auto known = read_names(names());
   std::vector<StoredKernel> found;
@@ -151,6 +153,7 @@ Result<KernelImage> KernelStore::resolve(std::string_view k, const Deadline& dea
     if (const auto stored = find(k)) {
       KernelImage image = TRY(inspect_kernel(stored->image(), cache_, deadline));
       image.modules = stored->modules();
+      image.origin = stored->origin();
       if (!image.config) {
         if (const auto config = read_file(stored->config())) image.config = parse_config(*config);
       }
@@ -159,7 +162,12 @@ Result<KernelImage> KernelStore::resolve(std::string_view k, const Deadline& dea
     std::error_code ignored;
     if (!fs::exists(fs::path(k), ignored)) return unknown(k);
   }
-  return inspect_kernel(fs::path(k), cache_, deadline);
+  KernelImage image = TRY(inspect_kernel(fs::path(k), cache_, deadline));
+  for (const StoredKernel& stored : list()) {
+    std::error_code ignored;
+    if (fs::equivalent(stored.image(), image.path, ignored)) image.origin = stored.origin();
+  }
+  return image;
 }
 
 Result<fs::path> KernelStore::stage() const {

@@ -34,6 +34,8 @@ struct StoredKernel {
   std::filesystem::path config() const { return dir / "config"; }
   /// The folder with its modules, or empty when everything is built in.
   std::filesystem::path modules() const;
+  /// Source and series: kernels of one origin are the same code, whatever their configuration.
+  std::string origin() const;
 };
 
 /// The store below a cache folder. Safe to use from several processes: every change is one rename.

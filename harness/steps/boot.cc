@@ -3,6 +3,7 @@
 
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
+#include "harness/base/text.h"
 #include "harness/scenario.h"
 
 namespace holdfast {
@@ -19,12 +20,13 @@ Result<void> check_identity(const wire::Hello& hello, const KernelImage& wanted)
 
 }  // namespace
 
-Result<Running> Scenario::boot() {
+Result<Running> Scenario::boot(const BootOptions& options) {
   const BootSpec spec{.kernel = setup_.kernel.path,
                       .next_kernel = setup_.next_kernel.path,
                       .modules = setup_.modules,
-                      .append = setup_.append};
+                      .append = join_words({setup_.append, options.append})};
   nonce_ = random_hex(8);
+  booted_ = true;
   intend("boot", {{"target", setup_.target.name()}, {"kernel", spec.kernel.string()}});
   auto agent = TRY(
       in_phase<std::unique_ptr<Agent>>(Phase::kBoot, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
@@ -50,7 +52,7 @@ Result<Running> Scenario::arrive(std::unique_ptr<Agent> agent, const KernelImage
   }
   Running running(*this, std::move(agent), kernel);
   running.arrived_ = TRY(in_phase<PciSnapshot>(Phase::kSnapshot, [&](const Deadline& deadline) {
-    return snapshot(running.agent(), kexecs_ == 0 ? "boot" : "after", deadline);
+    return snapshot(running.agent(), kexecs_ == 0 ? "boot" : booted_ ? "boot-again" : "after", deadline);
   }));
   return running;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
@@ -26,8 +27,7 @@ std::string next_cmdline(const ScenarioSetup& setup, const KexecOptions& options
   std::vector<std::string> words{setup.target.base_cmdline(), setup.next_append, options.append,
                                  nonce_word(nonce, kexecs)};
   if (!options.expected.empty()) words.emplace_back(kNoNativeDrivers);
-  std::erase(words, "");
-  return join(words, " ");
+  return join_words(std::move(words));
 }
 
 Error not_kexec(std::string why, const wire::Hello& now) {
@@ -58,13 +58,33 @@ Result<void> prove_kexec(const wire::Hello& old, const wire::Hello& now, const K
 
 }  // namespace
 
+const KernelImage& Scenario::image_for(const KexecOptions& options) const {
+  if (options.kernel.empty()) return setup_.next_kernel;
+  if (options.kernel == kKernelA) return setup_.kernel;
+  const auto found = setup_.other_kernels.find(options.kernel);
+  if (found == setup_.other_kernels.end()) std::abort();  // a case goes nowhere that its Needs do not name
+  return found->second;
+}
+
+Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions& options, const Deadline& deadline) {
+  return wire::KexecLoad{.kernel = TRY(kernel.agent().upload(image_for(options).path, deadline)),
+                         .initrd = "same",
+                         .cmdline = next_cmdline(setup_, options, nonce_, kexecs_ + 1)};
+}
+
 Result<void> Scenario::load_next(Running& kernel, const KexecOptions& options) {
   return in_phase<void>(Phase::kLoad, [&](const Deadline& deadline) -> Result<void> {
-    const std::string image = TRY(kernel.agent().upload(setup_.next_kernel.path, deadline));
-    const wire::KexecLoad load{
-        .kernel = image, .initrd = "same", .cmdline = next_cmdline(setup_, options, nonce_, kexecs_ + 1)};
-    TRY_IN(fmt::format("load {}", setup_.next_kernel.path.string()), kernel.agent().call(load, deadline));
+    const wire::KexecLoad load = TRY(make_load(kernel, options, deadline));
+    TRY_IN(fmt::format("load {}", image_for(options).path.string()), kernel.agent().call(load, deadline));
     return {};
+  });
+}
+
+Result<std::string> Scenario::load_refused(Running& kernel, const KexecOptions& options) {
+  return in_phase<std::string>(Phase::kLoad, [&](const Deadline& deadline) -> Result<std::string> {
+    const wire::KexecLoad load = TRY(make_load(kernel, options, deadline));
+    const auto loaded = kernel.agent().call(load, deadline);
+    return refusal_of("kexec_file_load", loaded ? nullptr : &loaded.error());
   });
 }
 
@@ -92,11 +112,11 @@ Result<PciSnapshot> Scenario::look_before_leaving(Agent& agent) {
   });
 }
 
-Result<std::unique_ptr<Agent>> Scenario::meet_next(const wire::Hello& left_behind) {
+Result<std::unique_ptr<Agent>> Scenario::meet_next(const wire::Hello& left_behind, const KernelImage& image) {
   auto agent = TRY(
       in_phase<std::unique_ptr<Agent>>(Phase::kWait, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
         auto up = TRY(setup_.target.connect(deadline));
-        TRY(prove_kexec(left_behind, up->hello(), setup_.next_kernel, nonce_word(nonce_, kexecs_)));
+        TRY(prove_kexec(left_behind, up->hello(), image, nonce_word(nonce_, kexecs_)));
         TRY(setup_.target.alive(deadline));
         return up;
       }));
@@ -107,16 +127,23 @@ Result<std::unique_ptr<Agent>> Scenario::meet_next(const wire::Hello& left_behin
   return agent;
 }
 
-Result<Running> Scenario::kexec(Running&& old, const KexecOptions& options) {
+Result<PciSnapshot> Scenario::leave(Running& old, const KexecOptions& options) {
   TRY(load_next(old, options));
   ++kexecs_;
   PciSnapshot before = TRY(look_before_leaving(old.agent()));  // the last that is asked of the old kernel
-  intend("kexec", {{"kernel", setup_.next_kernel.path.string()}});
-  const wire::Hello left_behind = old.agent().hello();
+  intend("kexec", {{"kernel", image_for(options).path.string()}});
   TRY(in_phase<void>(Phase::kKexec, [&](const Deadline& deadline) { return old.agent().leave(deadline); }));
+  booted_ = false;
+  return before;
+}
+
+Result<Running> Scenario::kexec(Running&& old, const KexecOptions& options) {
+  PciSnapshot before = TRY(leave(old, options));
+  const wire::Hello left_behind = old.agent().hello();
   old.agent_.reset();
 
-  Running now = TRY(arrive(TRY(meet_next(left_behind)), setup_.next_kernel));
+  const KernelImage& image = image_for(options);
+  Running now = TRY(arrive(TRY(meet_next(left_behind, image)), image));
   now.before_ = std::move(before);
   expected_ = options.expected;
   PciExpectation expectation;
