@@ -109,31 +109,6 @@ Result<Kernels> resolve_kernels(const KernelOptions& options, const Deadline& de
   return kernels;
 }
 
-/// Those of the kernels that cases name which the store has.
-Result<OtherKernels> other_kernels(const Deadline& deadline) {
-  OtherKernels there;
-  const auto stored = TRY(kernel::list());
-  for (const CaseInfo& info : all_cases()) {
-    if (!info.needs.other_kernel || there.contains(info.needs.other_kernel->name)) continue;
-    const std::string& name = info.needs.other_kernel->name;
-    const bool known = std::ranges::any_of(
-        stored, [&](const StoredKernel& one) { return std::ranges::find(one.names, name) != one.names.end(); });
-    if (known) there.emplace(name, TRY(kernel::resolve(name, deadline)));
-  }
-  return there;
-}
-
-/// What other_kernels() gave, as the run's process passed it on.
-Result<OtherKernels> other_kernels(const std::vector<std::string>& words, const Deadline& deadline) {
-  OtherKernels there;
-  for (const std::string& word : words) {
-    const size_t equals = word.find('=');
-    if (equals == std::string::npos) return usage_error(fmt::format("--other-kernel {} is not NAME=PATH", word));
-    there.emplace(word.substr(0, equals), TRY(kernel::resolve(word.substr(equals + 1), deadline)));
-  }
-  return there;
-}
-
 /// Hands each event to all sinks, in their order.
 class Broadcast : public EventSink {
  public:
@@ -179,7 +154,7 @@ class Program {
     const auto targets = TRY(chosen_targets(options.targets, jobs));
     const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
     const Kernels kernels = TRY(resolve_kernels(options.kernels, patience()));
-    const OtherKernels others = TRY(other_kernels(patience()));
+    const OtherKernels others = TRY(find_other_kernels(all_cases(), patience()));
     const Plan plan = TRY(make_plan(all_cases(), targets, options.selection, {kernels.a, kernels.b, others}));
     if (options.dry_run) {
       reports::print_table(out_, list_plan(plan).rows);
@@ -214,9 +189,7 @@ class Program {
     resolved.modules = kernels.modules;
     settings.case_argv = {own_path().string(), "case", "--timeout-scale", fmt::format("{}", options.timeout_scale)};
     std::ranges::copy(to_argv(resolved, options.machine), std::back_inserter(settings.case_argv));
-    for (const auto& [name, image] : others) {
-      settings.case_argv.push_back(fmt::format("--other-kernel={}={}", name, image.path.string()));
-    }
+    std::ranges::copy(to_argv(others), std::back_inserter(settings.case_argv));
     settings.gtest_args = options.gtest_args;
     settings.replay_argv = {own_path().string(), "run"};
     if (!options.lab.empty()) {
@@ -285,7 +258,7 @@ class Program {
                         .modules = kernels.modules,
                         .append = options.kernels.append,
                         .next_append = options.kernels.next_append,
-                        .other_kernels = TRY(other_kernels(options.other_kernels, patience())),
+                        .other_kernels = TRY(other_kernels_from(options.other_kernels, patience())),
                         .devices = std::move(devices),
                         .allowances = inventory.allowances,
                         .timeout_scale = options.timeout_scale,
@@ -361,7 +334,7 @@ class Program {
       findings.push_back(check_kernel("next kernel", kernels->b));
     }
     if (kernels) {
-      std::ranges::copy(check_other_kernels(all_cases(), TRY(other_kernels(patience())), kernels->a),
+      std::ranges::copy(check_other_kernels(all_cases(), TRY(find_other_kernels(all_cases(), patience())), kernels->a),
                         std::back_inserter(findings));
     }
     reports::print_table(out_, to_rows(targets.front().name, findings));

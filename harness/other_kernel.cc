@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "harness/case_registry.h"
+#include "harness/kernel/kernel_verbs.h"
 #include "harness/plan.h"
 
 namespace holdfast {
@@ -16,6 +20,37 @@ OtherKernel renamed_kernel() {
           .build = "holdfast kernel build --config fixtures/kernel/renamed.config --name renamed",
           .level = Level::kRetrieve,
           .must_understand_kernel_a = true};
+}
+
+Result<OtherKernels> find_other_kernels(const std::vector<CaseInfo>& cases, const Deadline& deadline) {
+  OtherKernels there;
+  const auto stored = TRY(kernel::list());
+  for (const CaseInfo& info : cases) {
+    if (!info.needs.other_kernel || there.contains(info.needs.other_kernel->name)) continue;
+    const std::string& name = info.needs.other_kernel->name;
+    const bool known = std::ranges::any_of(
+        stored, [&](const StoredKernel& one) { return std::ranges::find(one.names, name) != one.names.end(); });
+    if (known) there.emplace(name, TRY(kernel::resolve(name, deadline)));
+  }
+  return there;
+}
+
+std::vector<std::string> to_argv(const OtherKernels& kernels) {
+  std::vector<std::string> argv;
+  for (const auto& [name, image] : kernels) {
+    argv.push_back(fmt::format("--other-kernel={}={}", name, image.path.string()));
+  }
+  return argv;
+}
+
+Result<OtherKernels> other_kernels_from(const std::vector<std::string>& words, const Deadline& deadline) {
+  OtherKernels there;
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos) return usage_error(fmt::format("--other-kernel {} is not NAME=PATH", word));
+    there.emplace(word.substr(0, equals), TRY(kernel::resolve(word.substr(equals + 1), deadline)));
+  }
+  return there;
 }
 
 std::optional<std::string> missing_for(const OtherKernel& wanted, const OtherKernels& there,

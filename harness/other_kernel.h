@@ -4,11 +4,16 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "harness/base/deadline.h"
+#include "harness/base/result.h"
 #include "harness/kernel/kernel_image.h"
 #include "harness/level.h"
 
 namespace holdfast {
+
+struct CaseInfo;
 
 /// A kernel of the store that a case names. A and B are the user's choice; this one has a property that the case needs.
 struct OtherKernel {
@@ -26,6 +31,12 @@ OtherKernel renamed_kernel();
 
 /// The other kernels that are there, by name.
 using OtherKernels = std::map<std::string, KernelImage>;
+
+/// Those that `cases` name and the store has.
+Result<OtherKernels> find_other_kernels(const std::vector<CaseInfo>& cases, const Deadline& deadline);
+/// How the process of a case is told of them, and what it makes of the words behind the flag ("NAME=PATH").
+std::vector<std::string> to_argv(const OtherKernels& kernels);
+Result<OtherKernels> other_kernels_from(const std::vector<std::string>& words, const Deadline& deadline);
 
 /// Why a case that goes from `kernel_a` to `wanted` cannot run; nothing when it can. A reason that a command mends
 /// names the command.
