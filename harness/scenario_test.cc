@@ -70,18 +70,19 @@ class Steps : public testing::Test {
   void script(FakeKernel first, FakeKernel next) { play({std::move(first), std::move(next)}); }
   void play(std::deque<FakeKernel> kernels) {
     target_ = std::make_unique<FakeTarget>(std::move(kernels));
-    scenario_ = std::make_unique<Scenario>(ScenarioSetup{.target = *target_,
-                                                         .events = events_,
-                                                         .where = {},
-                                                         .dir = dir_.path(),
-                                                         .kernel = a_,
-                                                         .next_kernel = b_,
-                                                         .modules = {},
-                                                         .append = {},
-                                                         .next_append = {},
-                                                         .other_kernels = {{"other", other_}},
-                                                         .devices = {},
-                                                         .allowances = allowances_});
+    ScenarioSetup setup{.target = *target_,
+                        .events = events_,
+                        .where = where_,
+                        .dir = dir_.path(),
+                        .kernel = a_,
+                        .next_kernel = b_,
+                        .modules = {},
+                        .append = {},
+                        .next_append = {},
+                        .devices = {},
+                        .allowances = allowances_};
+    setup.other_kernels.emplace("other", other_);
+    scenario_ = std::make_unique<Scenario>(std::move(setup));
   }
 
   Result<Running> boot_and_kexec() {
@@ -101,6 +102,7 @@ class Steps : public testing::Test {
   TempDir dir_ = *TempDir::create();
   std::vector<Allowance> allowances_;
   Silence events_;
+  Where where_;
   KernelImage a_;
   KernelImage b_;
   KernelImage other_;
