@@ -23,8 +23,8 @@ struct BuildSource {
 struct BuildRequest {
   BuildSource source;
   PatchSeries series;
-  std::string series_name;                             ///< for the store: "reference", "faults"; empty: the series' own path
-  std::vector<std::filesystem::path> config;           ///< fragments whose every symbol must survive; later ones win
+  std::string series_name;                    ///< for the store: "reference", "faults"; empty: the series' own path
+  std::vector<std::filesystem::path> config;  ///< fragments whose every symbol must survive; later ones win
   std::vector<std::filesystem::path> config_if_known;  ///< fragments of which only the tree's own symbols are asked for
   std::string name;                                    ///< may be empty: the kernel then goes by its key
   unsigned jobs = 0;                                   ///< 0: one for each CPU
