@@ -31,7 +31,7 @@ struct DeviceNeed {
 struct Needs {
   Level level = Level::kKexec;
   DeviceNeed devices = {};
-  std::vector<std::string> target_traits = {};  ///< "emulated", "bus-numbers-can-move"...
+  std::vector<std::string> target_traits = {};  ///< "emulated", "bus-numbers-can-move", "hot-plug"...
   std::vector<SymbolNeed> symbols = {};         ///< what kernel A must have been built with, beyond the level's own
   std::optional<OtherKernel> other_kernel = {};
   std::chrono::seconds timeout{120};  ///< for the whole case on a target of time scale 1, before it is killed as hung
@@ -40,8 +40,8 @@ struct Needs {
 inline DeviceNeed one_device(std::vector<std::string> traits = {}) {
   return {.pick = DeviceNeed::Pick::kOne, .traits = std::move(traits), .count = 1};
 }
-inline DeviceNeed several_devices(size_t count) {
-  return {.pick = DeviceNeed::Pick::kOne, .traits = {}, .count = count};
+inline DeviceNeed several_devices(size_t count, std::vector<std::string> traits = {}) {
+  return {.pick = DeviceNeed::Pick::kOne, .traits = std::move(traits), .count = count};
 }
 inline DeviceNeed every_device(std::vector<std::string> traits = {}) {
   return {.pick = DeviceNeed::Pick::kEvery, .traits = std::move(traits), .count = 1};

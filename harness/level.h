@@ -20,7 +20,8 @@ struct Device {
   std::string bdf;                  ///< address in kernel A, "0000:01:00.0"
   std::string model;                ///< "e1000e", "nvme", "edu"...; free text on metal
   std::vector<std::string> traits;  ///< "msi", "msix", "intx", "reset", "dma-engine", "behind-switch", "behind-bridge",
-                                    ///< "native-driver", "sriov", "multifunction"
+                                    ///< "native-driver", "sriov", "multifunction", "spare" (plugged in later)...
+  std::string topology = {};  ///< the machine that the target is made into for it; empty: its ordinary one
   bool has(std::string_view trait) const;
 };
 

@@ -63,15 +63,17 @@ Listing list_targets(const std::vector<TargetProfile>& targets) {
 }
 
 Listing list_devices(const std::vector<TargetProfile>& targets) {
-  Listing listing{.rows = {{"TARGET", "ROLE", "BDF", "MODEL", "TRAITS"}}, .json = {}};
+  Listing listing{.rows = {{"TARGET", "ROLE", "BDF", "MODEL", "TOPOLOGY", "TRAITS"}}, .json = {}};
   Json array = Json::array();
   for (const TargetProfile& target : targets) {
     for (const Device& device : target.devices) {
-      listing.rows.push_back({target.name, device.role, device.bdf, device.model, join(device.traits, " ")});
+      listing.rows.push_back({target.name, device.role, device.bdf, device.model,
+                              device.topology.empty() ? "-" : device.topology, join(device.traits, " ")});
       array.push_back({{"target", target.name},
                        {"role", device.role},
                        {"bdf", device.bdf},
                        {"model", device.model},
+                       {"topology", device.topology},
                        {"traits", device.traits}});
     }
   }

@@ -24,6 +24,7 @@
 #include "harness/run.h"
 #include "lab/inventory.h"
 #include "lab/qemu/check.h"
+#include "lab/qemu/parts.h"
 #include "lab/qemu/qemu_target.h"
 #include "reports/artifacts.h"
 #include "reports/journal.h"
@@ -61,7 +62,7 @@ lab::AccelWish accel_wish(const MachineOptions& machine) {
 std::vector<TargetProfile> known_targets(int slots) {
   return {{.name = kBuiltinTarget,
            .devices = lab::builtin_devices(),
-           .traits = {"emulated", "bus-numbers-can-move"},
+           .traits = {"emulated", "bus-numbers-can-move", "hot-plug"},
            .slots = slots}};
 }
 

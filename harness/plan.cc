@@ -53,8 +53,10 @@ Result<void> check_filter(const std::string& filter, const std::vector<CaseInfo>
   return {};
 }
 
+/// Addresses are those of the ordinary machine; another one may have something else there.
 bool same_device(const Device& device, std::string_view wanted) {
-  return device.role == wanted || device.bdf == wanted || device.bdf == fmt::format("0000:{}", wanted);
+  if (device.role == wanted) return true;
+  return device.topology.empty() && (device.bdf == wanted || device.bdf == fmt::format("0000:{}", wanted));
 }
 
 Result<void> check_devices(const Selection& selection, const std::vector<TargetProfile>& targets) {
@@ -85,15 +87,38 @@ std::vector<Device> selected_devices(const TargetProfile& target, const Selectio
   return chosen;
 }
 
-bool has_all(const Device& device, const std::vector<std::string>& traits) {
+/// A spare device is not there at power on: only a case that plugs it in can do with it.
+bool fits(const Device& device, const std::vector<std::string>& traits) {
+  if (device.has("spare") && std::ranges::find(traits, "hot-plug") == traits.end()) return false;
   return std::ranges::all_of(traits, [&](const std::string& trait) { return device.has(trait); });
 }
 
-/// The groups of devices that the case runs with, one run for each; an empty list means that there are too few.
+/// The devices that are in one machine together: the ordinary one first, the others as they are declared.
+std::vector<std::vector<Device>> by_machine(const std::vector<Device>& devices) {
+  std::vector<std::vector<Device>> machines(1);
+  for (const Device& device : devices) {
+    const auto same = std::ranges::find_if(machines, [&](const std::vector<Device>& machine) {
+      return machine.empty() ? device.topology.empty() : machine.front().topology == device.topology;
+    });
+    if (same != machines.end()) {
+      same->push_back(device);
+    } else {
+      machines.push_back({device});
+    }
+  }
+  return machines;
+}
+
+/// The groups of devices that the case runs with, one run for each; an empty list means that there are too few. All are
+/// of the first machine that has enough.
 std::vector<std::vector<Device>> device_groups(const DeviceNeed& need, const std::vector<Device>& devices) {
   if (need.pick == DeviceNeed::Pick::kNone) return {{}};
   std::vector<Device> fit;
-  std::ranges::copy_if(devices, std::back_inserter(fit), [&](const Device& d) { return has_all(d, need.traits); });
+  for (const std::vector<Device>& machine : by_machine(devices)) {
+    fit.clear();
+    std::ranges::copy_if(machine, std::back_inserter(fit), [&](const Device& d) { return fits(d, need.traits); });
+    if (fit.size() >= need.count) break;
+  }
   if (fit.size() < need.count) return {};
   if (need.pick == DeviceNeed::Pick::kOne) return {{fit.begin(), fit.begin() + static_cast<long>(need.count)}};
   std::vector<std::vector<Device>> groups;

@@ -14,8 +14,8 @@ namespace holdfast {
 /// A target as far as the plan needs to know it.
 struct TargetProfile {
   std::string name;
-  std::vector<Device> devices;
-  std::vector<std::string> traits;  ///< "emulated", "bus-numbers-can-move"
+  std::vector<Device> devices;      ///< of all machines that it can be made into
+  std::vector<std::string> traits;  ///< "emulated", "bus-numbers-can-move", "hot-plug"
   int slots = 1;                    ///< how many cases may run on it at once
 };
 

@@ -99,6 +99,56 @@ TEST(Plan, TakesOnlyTheDevicesSelected) {
                                           "Preserve.One/disk-1", "Preserve.Two"));
 }
 
+/// The same target with a second machine, in which one device is a spare.
+TargetProfile with_slots() {
+  TargetProfile target = vm();
+  const auto add = [&](std::string role, std::string bdf, std::vector<std::string> traits) {
+    target.devices.push_back({std::move(role), std::move(bdf), "e1000e", std::move(traits), "slots"});
+  };
+  add("slot-1", "0000:01:00.0", {"msix", "hot-plug"});
+  add("spare", "0000:02:00.0", {"msix", "hot-plug", "spare"});
+  return target;
+}
+
+std::vector<std::string> roles(const PlannedCase& planned) {
+  std::vector<std::string> names;
+  for (const Device& device : planned.devices) names.push_back(device.role);
+  return names;
+}
+
+TEST(Plan, TakesTheOrdinaryMachineWhereItWillDo) {
+  const auto plan = plan_for({}, true, with_slots());
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(running(*plan), ElementsAre("Addresses.Plain", "Addresses.Control", "Preserve.Each/nic",
+                                          "Preserve.Each/disk-1", "Preserve.One/nic", "Preserve.Two"));
+}
+
+TEST(Plan, TakesDevicesOfOneCaseFromOneMachine) {
+  const std::vector<CaseInfo> wanted{
+      make_case("Plug", "Both", {.devices = several_devices(2, {"hot-plug"})}),
+      make_case("Plug", "Three", {.devices = several_devices(3, {"hot-plug"})}),
+      make_case("Plug", "Four", {.devices = several_devices(4, {"msix"})}),
+  };
+  const auto plan = make_plan(wanted, {with_slots()}, {}, {kernel(true), kernel(true), {}});
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(running(*plan), ElementsAre("Plug.Both"));
+  EXPECT_THAT(roles(plan->cases.front()), ElementsAre("slot-1", "spare"));
+}
+
+TEST(Plan, GivesASpareOnlyToACaseThatPlugsItIn) {
+  EXPECT_THAT(running(*plan_for({.devices = {"slot-1"}}, true, with_slots())),
+              ElementsAre("Addresses.Plain", "Addresses.Control", "Preserve.Each/slot-1", "Preserve.One/slot-1"));
+  EXPECT_THAT(running(*plan_for({.devices = {"spare"}}, true, with_slots())),
+              ElementsAre("Addresses.Plain", "Addresses.Control"));
+}
+
+TEST(Plan, TakesAnAddressForOneOfTheOrdinaryMachine) {
+  const auto plan = plan_for({.devices = {"01:00.0"}}, true, with_slots());
+  ASSERT_TRUE(plan);
+  EXPECT_THAT(running(*plan), testing::Contains("Preserve.One/nic"));
+  EXPECT_THAT(running(*plan), testing::Not(testing::Contains("Preserve.Each/slot-1")));
+}
+
 TEST(Plan, FollowsTheFilter) {
   EXPECT_THAT(running(*plan_for({.filter = "Preserve.*:-*.Two:*.One"})),
               ElementsAre("Preserve.Each/nic", "Preserve.Each/disk-1"));

@@ -78,7 +78,10 @@ struct BootSpec {
       next_kernel;  ///< bzImage that will be kexec'ed: carried along where that is cheaper than sending it
   std::filesystem::path modules;  ///< folder with modules for `kernel`, or empty
   std::string append;             ///< added to the target's own command line
+  std::string topology = {};      ///< which of the target's machines; empty: its ordinary one
 };
+
+class HotPlug;
 
 /// One machine.
 class Target {
@@ -98,6 +101,8 @@ class Target {
   virtual std::map<std::string, std::string> facts() const = 0;
   virtual Power& power() = 0;
   virtual Console& console() = 0;
+  /// Devices that come and go while it runs (harness/hot_plug.h); null: it cannot.
+  virtual HotPlug* hot_plug() { return nullptr; }
 };
 
 template <class Request>

@@ -24,7 +24,8 @@ Result<Running> Scenario::boot(const BootOptions& options) {
   const BootSpec spec{.kernel = setup_.kernel.path,
                       .next_kernel = setup_.next_kernel.path,
                       .modules = setup_.modules,
-                      .append = join_words({setup_.append, options.append})};
+                      .append = join_words({setup_.append, options.append}),
+                      .topology = setup_.devices.empty() ? "" : setup_.devices.front().topology};
   nonce_ = random_hex(8);
   booted_ = true;
   intend("boot", {{"target", setup_.target.name()}, {"kernel", spec.kernel.string()}});

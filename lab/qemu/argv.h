@@ -6,8 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/level.h"
-
 namespace holdfast::lab {
 
 /// What runs the guest's instructions.
@@ -26,6 +24,7 @@ struct QemuSpec {
   std::filesystem::path kernel = {};
   std::filesystem::path initrd = {};
   std::string cmdline = {};
+  std::string topology = {};  ///< which test devices it has (parts.h)
   int console_fd = -1;
   int qmp_fd = -1;
   int agent_fd = -1;
@@ -33,10 +32,6 @@ struct QemuSpec {
 
 /// QEMU's argument vector.
 std::vector<std::string> qemu_argv(const QemuSpec& spec);
-
-/// The machine's test devices, at the addresses that its firmware gives them; the first is the one for cases that need
-/// a single device and do not care which.
-std::vector<Device> builtin_devices();
 
 /// Name of the agent's port: /dev/virtio-ports has it.
 inline constexpr std::string_view kAgentPort = "holdfast.agent";

@@ -6,10 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
-
-#include "harness/base/text.h"
-
 namespace holdfast::lab {
 namespace {
 
@@ -92,42 +88,11 @@ TEST(QemuArgv, MakesTheIommuBeforeAnyDeviceBehindIt) {
   EXPECT_LT(index_of(argv, "intel-iommu"), index_of(argv, "pcie-root-port"));
 }
 
-TEST(QemuArgv, MakesEachBusBeforeItIsUsed) {
-  std::set<std::string> known{"0"};
-  for (const std::string& device : values(qemu_argv(spec()), "-device")) {
-    for (const std::string_view option : split(device, ',')) {
-      if (option.starts_with("bus=")) {
-        EXPECT_TRUE(known.contains(std::string(option.substr(4)))) << device;
-      } else if (option.starts_with("id=")) {
-        EXPECT_TRUE(known.insert(std::string(option.substr(3))).second) << device;
-      }
-    }
-  }
-}
-
-TEST(BuiltinDevices, HaveRolesAndAddressesOfTheirOwn) {
-  std::set<std::string> roles;
-  std::set<std::string> addresses;
-  for (const Device& device : builtin_devices()) {
-    EXPECT_TRUE(roles.insert(device.role).second) << device.role;
-    EXPECT_TRUE(addresses.insert(device.bdf).second) << device.bdf;
-    EXPECT_THAT(values(qemu_argv(spec()), "-device"), Contains(testing::StartsWith(device.model))) << device.role;
-  }
-  EXPECT_THAT(roles, testing::IsSupersetOf({"e1000e", "virtio-net", "nvme", "edu", "testdev", "e1000e-switch"}));
-}
-
-TEST(BuiltinDevices, BeginWithOneThatCanDoAll) {
-  const Device first = builtin_devices().front();
-  for (const char* trait : {"reset", "msix", "native-driver"}) EXPECT_TRUE(first.has(trait)) << trait;
-}
-
-TEST(BuiltinDevices, HaveOneBehindTheThirdRootPortThatRenumberingMoves) {
-  const auto devices = builtin_devices();
-  EXPECT_THAT(devices, Contains(testing::Field(&Device::bdf, "0000:03:00.0")));
-  // Nothing but single endpoints behind the ports before it: else it would not be bus 3.
-  const auto argv = qemu_argv(spec());
-  EXPECT_LT(index_of(argv, "pcie-root-port,id=rp3"), index_of(argv, "pcie-pci-bridge"));
-  EXPECT_LT(index_of(argv, "pcie-root-port,id=rp3"), index_of(argv, "x3130-upstream"));
+TEST(QemuArgv, HasTheTestDevicesOfTheTopology) {
+  QemuSpec other = spec();
+  other.topology = "sriov";
+  EXPECT_THAT(values(qemu_argv(spec()), "-device"), Not(Contains(HasSubstr("sriov"))));
+  EXPECT_THAT(values(qemu_argv(other), "-device"), Contains(HasSubstr("sriov_max_vfs=2")));
 }
 
 }  // namespace

@@ -119,7 +119,8 @@ Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline
                 .cpus = config_.cpus,
                 .kernel = fs::absolute(spec.kernel),
                 .initrd = fs::absolute(payload.path),
-                .cmdline = spec.append.empty() ? base_cmdline() : fmt::format("{} {}", base_cmdline(), spec.append)};
+                .cmdline = spec.append.empty() ? base_cmdline() : fmt::format("{} {}", base_cmdline(), spec.append),
+                .topology = spec.topology};
   qemu.accel = TRY(decide_accel(qemu, deadline));
   vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
   TRY(console_->attach(vm_->take_console()));
