@@ -52,6 +52,12 @@ class Scenario {
   /// Kernel A, from power off: what ran before is gone. Phases: boot, snapshot.
   Result<Running> boot(const BootOptions& options = {});
 
+  /// A spare device goes in while the kernel runs, and is waited for. Where the target cannot, the case is skipped.
+  /// Phase: plug.
+  Result<void> plug(Running& kernel, const Device& device);
+  /// A device with trait "hot-plug" goes out; the kernel has given it up then.
+  Result<void> unplug(Running& kernel, const Device& device);
+
   /// vfio-pci for the device's whole group; its cdev opened and bound to an iommufd.
   Result<Bound> bind(Running& kernel, const Device& device);
   /// Only the driver; nothing is opened.
@@ -155,6 +161,7 @@ class Scenario {
   const KernelImage& image_for(const KexecOptions& options) const;
   Result<wire::KexecLoad> make_load(Running& kernel, const KexecOptions& options, const Deadline& deadline);
   Result<void> load_next(Running& kernel, const KexecOptions& options);
+  Result<void> await_devices(Running& kernel, const Device& device, bool there, const Deadline& deadline);
   Result<PciSnapshot> look_before_leaving(Agent& agent);
   Result<PciSnapshot> leave(Running& old, const KexecOptions& options);
   Result<std::unique_ptr<Agent>> meet_next(const wire::Hello& left_behind, const KernelImage& image);

@@ -80,7 +80,8 @@ class Steps : public testing::Test {
                         .append = {},
                         .next_append = {},
                         .devices = {},
-                        .allowances = allowances_};
+                        .allowances = allowances_,
+                        .timeout_scale = timeout_scale_};
     setup.other_kernels.emplace("other", other_);
     scenario_ = std::make_unique<Scenario>(std::move(setup));
   }
@@ -106,6 +107,7 @@ class Steps : public testing::Test {
   KernelImage a_;
   KernelImage b_;
   KernelImage other_;
+  double timeout_scale_ = 1.0;
   std::unique_ptr<FakeTarget> target_;
   std::unique_ptr<Scenario> scenario_;
 };
@@ -332,6 +334,48 @@ TEST_F(Steps, KeepTheVerdictOfAStepAndTheWarningAsEvidence) {
   EXPECT_EQ(session.error().type(), "kernel.refused");
   ASSERT_FALSE(session.error().evidence.empty());
   EXPECT_EQ(session.error().evidence.back().name, "warning");
+}
+
+/// The device that one_device() has, and nothing.
+const Device kSpare{.role = "spare", .bdf = "0000:01:00.0", .model = "e1000e", .traits = {"hot-plug", "spare"}};
+
+TEST_F(Steps, WaitForADeviceThatIsPluggedInAndForItsEnd) {
+  FakeKernel first = kernel("one", "aaaa");
+  first.devices = {};
+  script(std::move(first), kernel("two", "bbbb"));
+  wire::PciListReply plugged = one_device();
+  plugged.functions.front().iommu_group = 3;
+  target_->give_slots(std::move(plugged), {});
+  auto running = scenario_->boot();
+  ASSERT_TRUE(running);
+  EXPECT_TRUE(running->arrived().functions().empty());
+  ASSERT_TRUE(scenario_->plug(*running, kSpare));
+  EXPECT_EQ(running->arrived().functions().size(), 1U);
+  ASSERT_TRUE(scenario_->unplug(*running, kSpare));
+  EXPECT_TRUE(running->arrived().functions().empty());
+  EXPECT_THAT(events_.phases, ElementsAre("boot", "snapshot", "plug", "plug"));
+  EXPECT_THAT(target_->effects(), testing::IsSupersetOf({"plug spare", "unplug spare"}));
+}
+
+TEST_F(Steps, BlameTheKernelForAPluggedDeviceThatItDoesNotTakeUp) {
+  FakeKernel first = kernel("one", "aaaa");
+  first.devices = {};
+  timeout_scale_ = 0.02;
+  script(std::move(first), kernel("two", "bbbb"));
+  target_->give_slots({}, {});
+  auto running = scenario_->boot();
+  ASSERT_TRUE(running);
+  const auto plugged = scenario_->plug(*running, kSpare);
+  ASSERT_FALSE(plugged);
+  EXPECT_EQ(plugged.error().type(), "kernel.hot-plug");
+}
+
+TEST_F(Steps, SkipACaseThatPlugsWhereTheTargetCannot) {
+  script(kernel("two", "bbbb"));
+  auto running = scenario_->boot();
+  ASSERT_TRUE(running);
+  EXPECT_EQ(scenario_->plug(*running, kSpare).error().blame, Blame::kPlan);
+  EXPECT_EQ(scenario_->unplug(*running, kSpare).error().blame, Blame::kPlan);
 }
 
 TEST_F(Steps, GiveALostMachineToTheLab) {

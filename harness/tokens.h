@@ -27,7 +27,7 @@ class Running {
   const KernelImage& kernel() const { return *kernel_; }
   /// The devices just before the last kexec; empty in the first kernel.
   const PciSnapshot& before() const { return before_; }
-  /// The devices as this kernel had them when its agent came up.
+  /// The devices as this kernel had them when its agent came up, or since one was plugged in or out.
   const PciSnapshot& arrived() const { return arrived_; }
 
  private:

@@ -16,7 +16,9 @@
 #include "harness/agent_client.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/hot_plug.h"
 #include "harness/payload/payload.h"
+#include "lab/qemu/parts.h"
 #include "lab/qemu/serial_console.h"
 #include "lab/qemu/vm.h"
 
@@ -55,7 +57,7 @@ Result<std::unique_ptr<Agent>> wait_for_agent(Vm& vm, const std::shared_ptr<Link
   }
 }
 
-class QemuTarget : public Target, private Power {
+class QemuTarget : public Target, private Power, private HotPlug {
  public:
   QemuTarget(QemuConfig config, std::unique_ptr<SerialConsole> console)
       : config_(std::move(config)), console_(std::move(console)) {}
@@ -71,8 +73,11 @@ class QemuTarget : public Target, private Power {
   std::map<std::string, std::string> facts() const override;
   Power& power() override { return *this; }
   Console& console() override { return *console_; }
+  HotPlug* hot_plug() override { return this; }
 
  private:
+  Result<void> plug(const Device& device, const Deadline& deadline) override;
+  Result<void> unplug(const Device& device, const Deadline& deadline) override;
   Result<void> on(const Deadline& deadline) override;
   Result<void> off(const Deadline& deadline) override;
   Result<State> state(const Deadline& deadline) override;
@@ -183,6 +188,16 @@ Result<void> QemuTarget::alive(const Deadline& deadline) {
   TRY(vm_->alive(deadline));
   if (auto trouble = console_->trouble()) return *std::move(trouble);
   return {};
+}
+
+Result<void> QemuTarget::plug(const Device& device, const Deadline& deadline) {
+  if (!vm_) return harness_error("power", fmt::format("plug a device into {}, which was not powered on", name()));
+  return vm_->plug(plug_arguments(device), deadline);
+}
+
+Result<void> QemuTarget::unplug(const Device& device, const Deadline& deadline) {
+  if (!vm_) return harness_error("power", fmt::format("unplug a device of {}, which was not powered on", name()));
+  return vm_->unplug(plug_id(device), deadline);
 }
 
 std::map<std::string, std::string> QemuTarget::facts() const {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -116,6 +117,18 @@ std::optional<Qmp::Event> Qmp::next_event() {
   Event event = std::move(events_.front());
   events_.pop_front();
   return event;
+}
+
+Result<Qmp::Event> Qmp::await_event(const std::vector<std::string>& names, const Deadline& deadline) {
+  while (true) {
+    while (auto event = next_event()) {
+      if (std::ranges::find(names, event->name) != names.end()) return *std::move(event);
+    }
+    const std::string waited_for = fmt::format("event {} from QEMU", join(names, " or "));
+    if (ended_) return lab_error("qmp", fmt::format("no {}: it closed its control channel", waited_for));
+    const Wake wake = wait_readable(socket_.get(), deadline);
+    if (wake != Wake::kReady) return wait_error(wake, waited_for);
+  }
 }
 
 Result<std::string> Qmp::next_answer(std::string_view waited_for, const Deadline& deadline) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/base/deadline.h"
 #include "harness/base/fd.h"
@@ -37,6 +38,8 @@ class Qmp {
   void take_in();
   /// Events in the order of their coming, oldest first; a thousand are kept at most.
   std::optional<Event> next_event();
+  /// Waits for the next event with one of these names; those before it are dropped.
+  Result<Event> await_event(const std::vector<std::string>& names, const Deadline& deadline);
   /// Why the machine shut down ("guest-reset", "host-signal"...), if QEMU said that it did.
   const std::optional<std::string>& shutdown_reason() const { return shutdown_reason_; }
   /// "7.2.22".

@@ -163,5 +163,28 @@ TEST(Qmp, TakesALongLineInManyPieces) {
   EXPECT_EQ(json::parse(*qmp->execute("x", {}, soon()))["big"], big);
 }
 
+TEST(Qmp, WaitsForTheEventThatIsNamed) {
+  FakeQemu qemu([](const json& request) {
+    return std::string(R"({"event": "RTC_CHANGE", "data": {}})") + "\n" + FakeQemu::reply(request, json::object()) +
+           R"({"event": "DEVICE_DELETED", "data": {"device": "nic", "path": "/x"}})" + "\n";
+  });
+  auto qmp = Qmp::open(qemu.client(), soon());
+  ASSERT_TRUE(qmp);
+  ASSERT_TRUE(qmp->execute("device_del", R"({"id":"nic"})", soon()));
+  const auto event = qmp->await_event({"DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"}, soon());
+  ASSERT_TRUE(event) << event.error().what;
+  EXPECT_EQ(event->name, "DEVICE_DELETED");
+  EXPECT_THAT(event->data, HasSubstr(R"("device":"nic")"));
+}
+
+TEST(Qmp, EndsTheWaitForAnEventWithTheDeadlineOrTheSocket) {
+  FakeQemu qemu([](const json&) { return std::string("close"); });
+  auto qmp = Qmp::open(qemu.client(), soon());
+  ASSERT_TRUE(qmp);
+  EXPECT_EQ(qmp->await_event({"DEVICE_DELETED"}, Deadline::after(Millis(50))).error().kind, "timeout");
+  EXPECT_FALSE(qmp->execute("device_del", "", soon()));
+  EXPECT_EQ(qmp->await_event({"DEVICE_DELETED"}, soon()).error().type(), "lab.qmp");
+}
+
 }  // namespace
 }  // namespace holdfast::lab

@@ -116,6 +116,28 @@ Error Vm::no_answer(Error error, const Deadline& deadline) {
   return stuck(is_stopped() ? "QEMU is stopped by a signal" : std::move(error.what));
 }
 
+Result<void> Vm::plug(const std::string& arguments, const Deadline& deadline) {
+  if (!qmp_) return stuck("QEMU has not got ready");
+  TRY(qmp_->execute("device_add", arguments, deadline));
+  return {};
+}
+
+/// Source: qapi/qdev.json of QEMU 7.2: DEVICE_DELETED comes when the guest has let go, also for each child of the
+/// device, then without an id; DEVICE_UNPLUG_GUEST_ERROR when it says that it will not.
+Result<void> Vm::unplug(const std::string& id, const Deadline& deadline) {
+  if (!qmp_) return stuck("QEMU has not got ready");
+  qmp_->take_in();
+  while (qmp_->next_event()) continue;  // what an earlier device had to say
+  TRY(qmp_->execute("device_del", fmt::format(R"({{"id":"{}"}})", id), deadline));
+  const std::string ours = fmt::format(R"("device":"{}")", id);
+  while (true) {
+    const Qmp::Event event = TRY(qmp_->await_event({"DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"}, deadline));
+    if (event.data.find(ours) == std::string::npos) continue;
+    if (event.name == "DEVICE_DELETED") return {};
+    return kernel_error("refused", fmt::format("the guest does not give device {} up", id));
+  }
+}
+
 void Vm::stop() { process_.stop(kGrace); }
 
 Error Vm::ended(const ExitStatus& status) {

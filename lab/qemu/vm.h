@@ -41,6 +41,11 @@ class Vm {
   /// See Target::alive. Answers within about two seconds, ten on a machine so busy that QEMU is late.
   Result<void> alive(const Deadline& deadline);
 
+  /// Makes a device in the running machine; `arguments` are device_add's, a JSON object. Errors: lab.qmp.
+  Result<void> plug(const std::string& arguments, const Deadline& deadline);
+  /// Asks the guest to give a device up, and waits until it is out. Errors: see HotPlug::unplug.
+  Result<void> unplug(const std::string& id, const Deadline& deadline);
+
   /// Ends QEMU, if it has not ended.
   void stop();
 
