@@ -75,21 +75,24 @@ std::vector<Part> ordinary() {
 //                                          - 09:00.0 e1000e
 //                                      - 06:01.0 downstream port, empty (bus 0a)
 //   00:12.0 e1000e, integrated into the root complex
-//   40:00.0 root port - 41:00.0 e1000e, below a second root bus
+//   40:00.0 root port, empty (bus 41), 40:01.0 root port - 42:00.0 e1000e: below a second root bus
 std::vector<Part> branches() {
   return {
       empty_port(1),
       // Either function can be reset alone.
-      {{{"virtio-first", "0000:02:00.0", "virtio-net-pci", {"msix", "reset", "native-driver", "multifunction"}},
+      {{{"virtio-first",
+         "0000:02:00.0",
+         "virtio-net-pci",
+         {"msix", "reset", "native-driver", "multifunction", "renumbering-moves"}},
         {"virtio-second", "0000:02:00.1", "virtio-net-pci", {"msix", "reset", "native-driver", "second-function"}}},
        {"-netdev", hub_port(1), "-netdev", hub_port(2), "-device", root_port(2), "-device",
         virtio_card(1, "rp2") + ",addr=0x0.0,multifunction=on", "-device", virtio_card(2, "rp2") + ",addr=0x0.1"}},
       // Two behind one bridge: neither can be reset without the other.
-      {{{"edu-shared", "0000:04:01.0", "edu", {"msi", "intx", "dma-engine", "shared-bus"}},
+      {{{"edu-shared", "0000:04:01.0", "edu", {"msi", "intx", "dma-engine", "shared-bus", "renumbering-moves"}},
         {"testdev-shared", "0000:04:02.0", "pci-testdev", {}}},
        {"-device", root_port(3), "-device", "pcie-pci-bridge,id=bridge,bus=rp3", "-device", "edu,bus=bridge,addr=0x1",
         "-device", "pci-testdev,bus=bridge,addr=0x2"}},
-      {{{"e1000e-deep", "0000:09:00.0", "e1000e", e1000e_with({"behind-two-switches"})}},
+      {{{"e1000e-deep", "0000:09:00.0", "e1000e", e1000e_with({"behind-two-switches", "renumbering-moves"})}},
        {"-netdev", hub_port(3), "-device", root_port(4), "-device", "x3130-upstream,id=up1,bus=rp4", "-device",
         "xio3130-downstream,id=down1,bus=up1,chassis=5,slot=5,addr=0x0", "-device",
         "xio3130-downstream,id=down2,bus=up1,chassis=6,slot=6,addr=0x1", "-device", "x3130-upstream,id=up2,bus=down1",
@@ -97,9 +100,10 @@ std::vector<Part> branches() {
         network_card("e1000e", 3, "down3")}},
       {{{"e1000e-root", "0000:00:12.0", "e1000e", e1000e_with({"integrated"})}},
        {"-netdev", hub_port(4), "-device", network_card("e1000e", 4, "pcie.0") + ",addr=0x12"}},
-      {{{"e1000e-far", "0000:41:00.0", "e1000e", e1000e_with({"second-root-bus"})}},
+      {{{"e1000e-far", "0000:42:00.0", "e1000e", e1000e_with({"second-root-bus", "renumbering-moves"})}},
        {"-netdev", hub_port(5), "-device", "pxb-pcie,id=far,bus=pcie.0,bus_nr=0x40", "-device",
-        "pcie-root-port,id=rp64,bus=far,chassis=64,slot=64,addr=0x0", "-device", network_card("e1000e", 5, "rp64")}},
+        "pcie-root-port,id=rp64,bus=far,chassis=64,slot=64,addr=0x0", "-device",
+        "pcie-root-port,id=rp65,bus=far,chassis=65,slot=65,addr=0x1", "-device", network_card("e1000e", 5, "rp65")}},
   };
 }
 
