@@ -73,8 +73,13 @@ class Adoption {
           "wire", fmt::format("the agent speaks protocol {}, this program {}", hello.protocol, wire::kProtocolVersion));
     }
     if (!not_boot_id_.empty() && hello.boot_id == not_boot_id_) {
+      // The command line tells which: that of a next kernel ends with the nonce of this kexec.
       return kernel_error("not-replaced",
-                          fmt::format("the kernel that was to be replaced still answers (boot id {})", hello.boot_id));
+                          fmt::format("an agent answers with the boot id of the kernel that was to be replaced ({}): "
+                                      "that kernel still runs, or the next one has the same boot id",
+                                      hello.boot_id))
+          .with("who answers", fmt::format("release {}\nup for {} ms when its agent began\ncommand line {}",
+                                           hello.release, hello.uptime_ms, hello.cmdline));
     }
     return hello;
   }

@@ -174,6 +174,8 @@ TEST_F(LinkAgentTest, IsNotAdoptedWhenTheOldKernelStillAnswers) {
   const auto agent = LinkAgent::adopt(link_, "A", soon());
   ASSERT_FALSE(agent);
   EXPECT_EQ(agent.error().type(), "kernel.not-replaced");
+  ASSERT_EQ(agent.error().evidence.size(), 1U);
+  EXPECT_THAT(agent.error().evidence[0].text, testing::HasSubstr("command line"));
 }
 
 TEST_F(LinkAgentTest, IsGoneOnceTheNextOneIsAdopted) {

@@ -21,7 +21,7 @@ struct Device {
   std::string model;                ///< "e1000e", "nvme", "edu"...; free text on metal
   std::vector<std::string> traits;  ///< "msi", "msix", "intx", "reset", "dma-engine", "behind-switch", "behind-bridge",
                                     ///< "native-driver", "sriov", "multifunction", "spare" (plugged in later)...
-  std::string topology = {};  ///< the machine that the target is made into for it; empty: its ordinary one
+  std::string topology = {};        ///< the machine that the target is made into for it; empty: its ordinary one
   bool has(std::string_view trait) const;
 };
 
