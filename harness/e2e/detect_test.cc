@@ -20,7 +20,7 @@ Output detect(const TempDir& dir, std::vector<std::string> args) {
   return {.status = {.code = -1, .signal = 0}, .out = {}, .err = output.error().what};
 }
 
-std::string last_line(const std::string& text) { return trim(last_lines(trim(text), 1)); }
+std::string last_line(const std::string& text) { return std::string(trim(last_lines(trim(text), 1))); }
 
 TEST(Detect, FindsFaultsOfEachKindAndNothingElse) {
   const TempDir dir = *TempDir::create("holdfast-detect");
