@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/base/file.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::lab {
 namespace {
@@ -70,8 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"[[allow]]\ntitle = \"x\ny\"\n", "lab.toml:2:"}));
 
 TEST(Inventory, OfTheExampleIsSound) {
-  const auto inventory =
-      read_inventory(std::filesystem::path(HOLDFAST_SOURCE_DIR) / "lab/examples/known-warnings.toml");
+  const auto inventory = read_inventory(source_dir() / "lab/examples/known-warnings.toml");
   ASSERT_TRUE(inventory) << inventory.error().what;
   ASSERT_THAT(inventory->allowances, SizeIs(2));
   CrashFinding finding;

@@ -13,6 +13,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "reports/sample_events.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::reports {
 namespace {
@@ -76,7 +77,7 @@ std::vector<Event> eventful_run() {
 
 std::optional<fs::path> schema() {
   const char* named = std::getenv("HOLDFAST_JUNIT_XSD");
-  const fs::path path = named != nullptr ? named : HOLDFAST_SOURCE_DIR "/../shared/schema/junit-10.xsd";
+  const fs::path path = named != nullptr ? fs::path(named) : source_dir() / "../shared/schema/junit-10.xsd";
   return fs::exists(path) ? std::optional(path) : std::nullopt;
 }
 

@@ -6,6 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # HOME is where the caches are; cron and some CI runners leave it out.
 export HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
 
+# What was compiled in one clone is found again in another: ccache sees paths relative to the tree.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-1}
+
 # step TITLE COMMAND...: runs it, and says what and for how long. A failure ends the script with the command's exit code.
 step() {
   local title=$1 begin=$SECONDS code=0

@@ -21,6 +21,7 @@
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
 #include "harness/wire/verbs_vfio.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
@@ -70,7 +71,7 @@ class AgentDaemon : public ::testing::Test {
   }
 
   void start() {
-    auto process = Process::start({.argv = {HOLDFAST_AGENT, "--listen", socket_.string()}});
+    auto process = Process::start({.argv = {agent_program(), "--listen", socket_.string()}});
     ASSERT_TRUE(process) << process.error().what;
     process_.emplace(*std::move(process));
   }
@@ -111,7 +112,7 @@ TEST_F(AgentDaemon, SaysWhoItIs) {
   const auto agent = connect();
   const wire::Hello& hello = agent->hello();
   EXPECT_EQ(hello.boot_id + "\n", *read_file("/proc/sys/kernel/random/boot_id"));
-  EXPECT_EQ(hello.agent_build, *sha256_file(HOLDFAST_AGENT));
+  EXPECT_EQ(hello.agent_build, *sha256_file(agent_program()));
   EXPECT_EQ(hello.protocol, wire::kProtocolVersion);
   EXPECT_FALSE(hello.is_init);
   EXPECT_GT(hello.uptime_ms, 0U);
@@ -325,7 +326,7 @@ TEST_F(AgentDaemon, TakesThePlaceOfOneThatWasKilled) {
 
 TEST_F(AgentDaemon, DoesNotTakeThePlaceOfOneThatListens) {
   connect();
-  const auto second = run({.argv = {HOLDFAST_AGENT, "--listen", socket_.string()}}, soon());
+  const auto second = run({.argv = {agent_program(), "--listen", socket_.string()}}, soon());
   ASSERT_TRUE(second);
   EXPECT_EQ(second->status.code, 2);
   EXPECT_THAT(second->err, HasSubstr("somebody listens"));
@@ -335,7 +336,7 @@ TEST_F(AgentDaemon, DoesNotTakeThePlaceOfOneThatListens) {
 TEST_F(AgentDaemon, GoesOnByItselfWhenDetached) {
   process_->signal_group(SIGTERM);
   ASSERT_TRUE(process_->wait(soon()));
-  const auto started = run({.argv = {HOLDFAST_AGENT, "--listen", socket_.string(), "--detach"}}, soon());
+  const auto started = run({.argv = {agent_program(), "--listen", socket_.string(), "--detach"}}, soon());
   ASSERT_TRUE(started) << started.error().what;
   EXPECT_TRUE(started->status.success()) << started->err;
   const auto daemon = process_with_argument(socket_.string());
@@ -350,13 +351,13 @@ TEST_F(AgentDaemon, GoesOnByItselfWhenDetached) {
 }
 
 TEST(AgentProgram, ExplainsItself) {
-  const auto help = run({.argv = {HOLDFAST_AGENT, "--help"}}, soon());
+  const auto help = run({.argv = {agent_program(), "--help"}}, soon());
   ASSERT_TRUE(help);
   EXPECT_TRUE(help->status.success());
   EXPECT_THAT(help->out, HasSubstr("--listen"));
-  const auto version = run({.argv = {HOLDFAST_AGENT, "--version"}}, soon());
+  const auto version = run({.argv = {agent_program(), "--version"}}, soon());
   ASSERT_TRUE(version);
-  EXPECT_THAT(version->out, HasSubstr(*sha256_file(HOLDFAST_AGENT)));
+  EXPECT_THAT(version->out, HasSubstr(*sha256_file(agent_program())));
 }
 
 TEST(AgentProgram, RefusesWrongUsage) {
@@ -365,7 +366,7 @@ TEST(AgentProgram, RefusesWrongUsage) {
                                                 {"--frobnicate"},
                                                 {"--listen", std::string(200, 'x')},
                                                 {"--listen", "/dev/null"}}) {
-    Command command{.argv = {HOLDFAST_AGENT}};
+    Command command{.argv = {agent_program()}};
     command.argv.insert(command.argv.end(), words.begin(), words.end());
     const auto output = run(command, soon());
     ASSERT_TRUE(output);

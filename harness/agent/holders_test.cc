@@ -19,6 +19,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::agent {
 namespace {
@@ -198,7 +199,7 @@ class HoldersOfTheAgent : public ::testing::Test {
     ASSERT_TRUE(folder);
     folder_.emplace(*std::move(folder));
     const auto socket = folder_->path() / "agent.sock";
-    auto process = Process::start({.argv = {HOLDFAST_AGENT, "--listen", socket.string()}});
+    auto process = Process::start({.argv = {agent_program(), "--listen", socket.string()}});
     ASSERT_TRUE(process) << process.error().what;
     process_ = std::make_unique<Process>(*std::move(process));
     auto adopted = LinkAgent::adopt(connect_to(socket), soon());

@@ -7,12 +7,13 @@
 
 #include "harness/base/file.h"
 #include "harness/crash/crash.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
 
 std::string console(const std::string& name) {
-  const auto text = read_file(std::filesystem::path(HOLDFAST_SOURCE_DIR) / "fixtures" / "consoles" / name);
+  const auto text = read_file(source_dir() / "fixtures" / "consoles" / name);
   EXPECT_TRUE(text) << name;
   return text ? *text : "";
 }

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "harness/base/file.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
@@ -24,7 +25,7 @@ using testing::SizeIs;
 using testing::StartsWith;
 
 std::string console(const std::string& name) {
-  const auto text = read_file(std::filesystem::path(HOLDFAST_SOURCE_DIR) / "fixtures" / "consoles" / name);
+  const auto text = read_file(source_dir() / "fixtures" / "consoles" / name);
   EXPECT_TRUE(text) << name;
   return text ? *text : "";
 }

@@ -7,6 +7,7 @@
 
 #include "harness/base/file.h"
 #include "harness/crash/allowance.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
@@ -16,7 +17,7 @@ using testing::IsEmpty;
 using testing::StartsWith;
 
 std::string console(const std::string& name) {
-  const auto text = read_file(std::filesystem::path(HOLDFAST_SOURCE_DIR) / "fixtures" / "consoles" / name);
+  const auto text = read_file(source_dir() / "fixtures" / "consoles" / name);
   EXPECT_TRUE(text) << name;
   return text ? *text : "";
 }

@@ -4,6 +4,7 @@
 
 #include "harness/base/text.h"
 #include "harness/e2e/program.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -13,8 +14,8 @@ using testing::HasSubstr;
 
 /// tools/detect on the program under test. Its runs stay in a folder of their own.
 Output detect(const TempDir& dir, std::vector<std::string> args) {
-  const std::string tool = HOLDFAST_SOURCE_DIR "/tools/detect";
-  args.insert(args.begin(), {tool, "--program", HOLDFAST_PROGRAM, "--out", dir.path() / "runs"});
+  const std::string tool = source_dir() / "tools/detect";
+  args.insert(args.begin(), {tool, "--program", tested_program(), "--out", dir.path() / "runs"});
   auto output = holdfast::run({.argv = std::move(args)}, Deadline::after(Millis(840'000)));
   if (output) return *std::move(output);
   return {.status = {.code = -1, .signal = 0}, .out = {}, .err = output.error().what};

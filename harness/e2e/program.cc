@@ -8,6 +8,7 @@
 #include <pugixml.hpp>
 
 #include "harness/base/text.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
 namespace fs = std::filesystem;
@@ -33,7 +34,7 @@ std::map<std::string, CaseReport> read_junit(const fs::path& file) {
 Program::Program() : dir_(*TempDir::create("holdfast-e2e")) {}
 
 std::vector<std::string> Program::argv(std::vector<std::string> args) const {
-  args.insert(args.begin(), HOLDFAST_PROGRAM);
+  args.insert(args.begin(), tested_program());
   return args;
 }
 

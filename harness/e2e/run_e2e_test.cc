@@ -8,6 +8,7 @@
 
 #include "harness/base/text.h"
 #include "harness/e2e/program.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -24,7 +25,7 @@ int count(const std::map<std::string, CaseReport>& reports, std::string_view ver
 /// The schema, when it is beside the source tree or named by HOLDFAST_JUNIT_XSD.
 fs::path junit_schema() {
   if (const char* named = std::getenv("HOLDFAST_JUNIT_XSD")) return named;
-  return fs::path(HOLDFAST_SOURCE_DIR).parent_path() / "shared/schema/junit-10.xsd";
+  return source_dir().parent_path() / "shared/schema/junit-10.xsd";
 }
 
 void expect_valid_junit(const fs::path& file) {

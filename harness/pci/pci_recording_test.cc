@@ -8,6 +8,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::pci_recording {
 namespace {
@@ -28,7 +29,7 @@ void read_fact(std::string_view line, wire::PciFunction& function) {
 
 /// The reply that the agent would have sent on the recorded machine.
 wire::PciListReply read_recording(const std::string& name) {
-  const auto text = read_file(std::filesystem::path(HOLDFAST_SOURCE_DIR) / "fixtures" / "pci" / name);
+  const auto text = read_file(source_dir() / "fixtures" / "pci" / name);
   EXPECT_TRUE(text) << name;
   const auto snapshot = PciSnapshot::parse(*text);
   EXPECT_TRUE(snapshot) << snapshot.error().what;
