@@ -15,7 +15,7 @@ class HotPlug {
   /// those of the lab.
   virtual Result<void> plug(const Device& device, const Deadline& deadline) = 0;
   /// Asks the kernel to give a device up, and takes it out. Errors: kernel.refused when the kernel will not,
-  /// lab.timeout when it says nothing, those of the lab.
+  /// kernel.hot-plug when it says nothing, those of the lab.
   virtual Result<void> unplug(const Device& device, const Deadline& deadline) = 0;
 };
 

@@ -59,7 +59,8 @@ std::optional<std::string> missing_for(const OtherKernel& wanted, const OtherKer
   if (found == there.end()) return fmt::format("there is no kernel '{}'; build it: {}", wanted.name, wanted.build);
   const KernelImage& image = found->second;
   if (auto missing = missing_for(wanted.level, image)) return fmt::format("kernel '{}': {}", wanted.name, *missing);
-  if (!wanted.lacks.empty() && image.config && image.config->contains("CONFIG_" + wanted.lacks)) {
+  const bool has = !wanted.lacks.empty() && image.config && !first_missing({{wanted.lacks, ""}}, image);
+  if (has) {
     return fmt::format("kernel '{}' was built with CONFIG_{}; without it: {}", wanted.name, wanted.lacks, wanted.build);
   }
   if (!wanted.must_understand_kernel_a || (!image.origin.empty() && image.origin == kernel_a.origin))

@@ -66,7 +66,7 @@ Error Scenario::diagnose(Phase phase, Error error) {
 
 Result<std::string> Scenario::refusal_of(std::string_view what, const Error* error) {
   if (error == nullptr) return kernel_error("accepted", fmt::format("{} succeeded, which must be refused", what));
-  if (error->errnum == 0) return *error;
+  if (error->errnum == 0 || error->blame != Blame::kKernel) return *error;  // the lab's errors have an errno too
   return errno_name(error->errnum);
 }
 
@@ -106,7 +106,7 @@ Result<void> Scenario::close() {
   auto fetched = in_phase<void>(Phase::kClose, [&](const Deadline& deadline) -> Result<void> {
     if (last_agent_ == nullptr) return {};
     TRY(fetch_log(*last_agent_, deadline));
-    TRY(write_file(setup_.dir / (kexecs_ == 0 ? "dmesg.before" : "dmesg.after"), log_));
+    TRY(write_file(setup_.dir / (booted_ ? "dmesg.before" : "dmesg.after"), log_));
     return {};
   });
   const CrashReports reports = crashes_.look();

@@ -181,7 +181,8 @@ class Scenario {
   uint64_t log_next_ = 0;  ///< sequence number to go on from
   CrashWatch crashes_;
   int kexecs_ = 0;
-  bool booted_ = false;  ///< the kernel that runs, or is on its way, was booted and not kexec'ed
+  bool retrieved_before_ = false;  ///< a device file was: the kernels of this case offer it
+  bool booted_ = false;            ///< the kernel that runs, or is on its way, was booted and not kexec'ed
 };
 
 }  // namespace holdfast

@@ -30,6 +30,8 @@ class BusyThreads {
  public:
   /// Errors: the request's when there is nothing to write; the kernel's when the memory cannot be mapped.
   Result<void> start(BusyWork work);
+  /// Ends them, and closes their files.
+  void stop_all() { threads_.clear(); }
   /// Waits until the work that was started first has wiped its memory; for tests.
   void join_first() { threads_.front().join(); }
 

@@ -2,10 +2,13 @@
 #include "harness/agent/crash.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <memory>
 #include <string_view>
 
 #include "harness/agent/kexec.h"
@@ -27,13 +30,16 @@ constexpr Millis kReplyGetsThrough{200};
 constexpr const char* kCrashLoaded = "/sys/kernel/kexec_crash_loaded";
 
 /// Source: Documentation/admin-guide/sysrq.rst of Linux 7.3: "c" is a crash by panic(), whatever kernel.sysrq allows.
-void trigger() {
+constexpr const char* kSysrq = "/proc/sysrq-trigger";
+
+void trigger(const Fd& sysrq) {
   wait_until(Deadline::after(kReplyGetsThrough));
-  const Fd sysrq(::open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
-  if (sysrq) static_cast<void>(write_all(sysrq.get(), "c"));
+  static_cast<void>(write_all(sysrq.get(), "c"));
 }
 
 Result<wire::Empty> load(State& state, const wire::CrashLoad& request) {
+  // A machine that is not ours alone may have a crash kernel of its own, which nothing would put back.
+  if (!state.hello.is_init) return bad_request("crash_load is for an agent that is its machine's init");
   const ImageToLoad image{.kernel = request.kernel, .initrd = request.initrd, .cmdline = request.cmdline};
   TRY(load_image(state, image, kKexecFileOnCrash));
   state.crash_kernel_loaded = true;
@@ -45,8 +51,10 @@ Result<wire::Empty> crash(State& state, const wire::CrashNow& request) {
                  .loaded_by_us = state.crash_kernel_loaded,
                  .loaded_now = read_line(kCrashLoaded) == "1",
                  .right_kernel = !request.boot_id.empty() && request.boot_id == state.hello.boot_id}));
+  auto sysrq = std::make_shared<Fd>(::open(kSysrq, O_WRONLY | O_CLOEXEC));
+  if (!*sysrq) return kernel_refused(fmt::format("open {} (does the kernel have MAGIC_SYSRQ?)", kSysrq), errno);
   ::sync();
-  state.after_reply = trigger;
+  state.after_reply = [sysrq] { trigger(*sysrq); };
   return wire::Empty{};
 }
 

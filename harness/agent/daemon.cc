@@ -144,6 +144,7 @@ Result<void> run_as_daemon(const DaemonOptions& options) {
     }
   }
   ::unlink(socket.c_str());
+  state.busy.stop_all();
   state.handles.close_all();
   state.holders.kill_all(Deadline::after(kHolderPatience));
   state.liveupdate.reset();

@@ -22,6 +22,8 @@ constexpr size_t kMostHolders = 64;
 
 /// What a child says once it has let go of everything that it was not given.
 constexpr char kLetGo = '!';
+/// How long it may take to close what is not its own.
+constexpr Millis kLetGoLimit{10'000};
 
 /// All descriptors that make up an open file.
 void add_descriptors(const Held& held, std::vector<int>& descriptors) {
@@ -86,7 +88,9 @@ Result<wire::HolderId> Holders::start(Handles& handles, const std::vector<wire::
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   // Until it has let go of our descriptors, closing one of them here would release nothing.
   char word = 0;
-  if (!pidfd || ::read(ours.get(), &word, 1) != 1 || word != kLetGo) {
+  const bool spoke = wait_readable(ours.get(), Deadline::after(kLetGoLimit)) == Wake::kReady;
+  if (!pidfd || !spoke || ::read(ours.get(), &word, 1) != 1 || word != kLetGo) {
+    ::kill(child, SIGKILL);
     return system_error("start a child process", ECHILD);
   }
   for (const wire::Handle handle : which) TRY(handles.close(handle));

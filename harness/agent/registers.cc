@@ -47,6 +47,7 @@ Result<wire::Empty> write_config(State&, const wire::PciConfigWrite& request) {
 }
 
 Result<wire::BytesReply> read_bar(State&, const wire::PciBarRead& request) {
+  if (request.length > wire::kMaxBlob) return bad_request("that is more than a frame can carry");
   const fs::path device = TRY(pci_device(request.bdf));
   TRY(write_switch(device / "enable", "1"));
   auto words = read_words(device / fmt::format("resource{}", request.bar), request.offset, request.length);

@@ -11,11 +11,15 @@
 namespace holdfast::agent {
 namespace {
 
-/// The channel whose request is being served, for as long as this lives.
+/// The channel whose request is being served, for as long as this lives. What was to be done after a reply that did not
+/// get through is not done: whoever asked does not know that it was granted.
 class Serving {
  public:
   Serving(State& state, Channel& channel) : state_(state) { state_.channel = &channel; }
-  ~Serving() { state_.channel = nullptr; }
+  ~Serving() {
+    state_.channel = nullptr;
+    state_.after_reply = nullptr;
+  }
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;
 

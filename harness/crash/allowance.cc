@@ -6,8 +6,8 @@
 namespace holdfast {
 
 const std::vector<std::string>& allowable_kinds() {
-  static const std::vector<std::string> kinds{"warn",   "lockdep",   "ubsan",       "kcsan",
-                                              "kfence", "hung-task", "soft-lockup", "rcu-stall"};
+  static const std::vector<std::string> kinds{"warn",      "lockdep",     "ubsan",    "kcsan",
+                                              "hung-task", "soft-lockup", "rcu-stall"};
   return kinds;
 }
 

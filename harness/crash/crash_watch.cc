@@ -42,6 +42,7 @@ void CrashWatch::phase_begins(Phase phase) {
   phase_ = to_string(phase);
   LogMark mark{
       .offset = console_.mark(), .phase = phase_, .start = LogMark::Start::kNone, .kernel = kernel_, .uptime = 0};
+  if (due_ && phase == Phase::kBoot) due_ = false;  // its kernel began, and ended before it answered
   if (due_ && phase != Phase::kWait && phase != Phase::kClose) {
     due_ = false;
     const auto asked = std::ranges::find(marks_.rbegin(), marks_.rend(), LogMark::Start::kKexec, &LogMark::start);

@@ -1,8 +1,6 @@
 // Step: a kernel that is meant to end badly does so, and only in that way.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "harness/scenario.h"
 #include "harness/wire/verbs_crash.h"
 
@@ -11,12 +9,15 @@ namespace {
 
 /// What every panic begins with. Source: vpanic() in kernel/panic.c of Linux 7.3.
 constexpr std::string_view kPanicBegins = "Kernel panic - not syncing: ";
+/// From the end of a machine to its last byte on the console.
+constexpr Millis kLastWords{2000};
 /// Source: sysrq_handle_crash() in drivers/tty/sysrq.c of Linux 7.3.
 constexpr const char* kPanicBySysrq = "sysrq triggered crash";
 
 }  // namespace
 
 Result<std::string> Scenario::kexec_to_panic(Running&& old, const std::string& text, const KexecOptions& options) {
+  const Console::Mark asked = setup_.target.console().mark();
   crashes_.expect_panic(text);
   TRY(leave(old, options));
   old.agent_.reset();
@@ -26,8 +27,9 @@ Result<std::string> Scenario::kexec_to_panic(Running&& old, const std::string& t
       return kernel_error("no-panic",
                           fmt::format("{} came up, which had to panic with '{}'", (*up)->hello().release, text));
     }
-    // The machine has to be gone: a panic that it would survive is none.
+    // The machine has to be gone: a panic that it would survive is none. What it said last may still be on its way.
     const bool gone = up.error().type() == "kernel.reset";
+    if (gone) static_cast<void>(setup_.target.console().expect(text, asked, deadline.at_most(kLastWords)));
     auto said = crashes_.expected_panic();
     if (!gone || !said) return std::move(up).error();
     return *std::move(said);

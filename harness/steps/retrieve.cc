@@ -17,9 +17,9 @@ constexpr uint32_t kIrqKinds = 3;  // INTx, MSI, MSI-X; those behind are errors 
 constexpr uint64_t kDmaBytes = uint64_t{1} << 16;
 constexpr uint64_t kDmaAddress = uint64_t{1} << 24;
 
-/// A kernel that preserves but does not give back yet says so with this errno.
-Error skip_if_not_offered(Error error, std::string_view what) {
-  if (error.errnum != EOPNOTSUPP) return error;
+/// A kernel that preserves but does not give back yet says so with this errno, and says it always.
+Error skip_if_not_offered(Error error, std::string_view what, bool was_offered) {
+  if (error.errnum != EOPNOTSUPP || was_offered) return error;
   return cannot(fmt::format("the kernel does not offer level retrieve: retrieving {} answers EOPNOTSUPP", what));
 }
 
@@ -34,7 +34,8 @@ Result<Bound> Scenario::retrieve(Running& now, const Session& session, const Bou
   return in_phase<Bound>(Phase::kRetrieve, [&](const Deadline& deadline) -> Result<Bound> {
     Agent& agent = now.agent();
     auto file = agent.call(wire::LuoRetrieve{.session = session.handle, .token = token}, deadline);
-    if (!file) return skip_if_not_offered(std::move(file).error(), bound.device.bdf);
+    if (!file) return skip_if_not_offered(std::move(file).error(), bound.device.bdf, retrieved_before_);
+    retrieved_before_ = true;
     Bound back = bound;
     back.cdev = file->handle;
     back.iommufd = TRY(agent.call(wire::IommufdOpen{}, deadline)).handle;

@@ -131,7 +131,11 @@ Result<void> Vm::unplug(const std::string& id, const Deadline& deadline) {
   TRY(qmp_->execute("device_del", fmt::format(R"({{"id":"{}"}})", id), deadline));
   const std::string ours = fmt::format(R"("device":"{}")", id);
   while (true) {
-    const Qmp::Event event = TRY(qmp_->await_event({"DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"}, deadline));
+    auto came = qmp_->await_event({"DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"}, deadline);
+    if (!came && came.error().kind == "timeout") {
+      return kernel_error("hot-plug", fmt::format("the guest says nothing about giving device {} up", id));
+    }
+    const Qmp::Event event = TRY(std::move(came));
     if (event.data.find(ours) == std::string::npos) continue;
     if (event.name == "DEVICE_DELETED") return {};
     return kernel_error("refused", fmt::format("the guest does not give device {} up", id));
