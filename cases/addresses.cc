@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fixtures/case.h"
+#include "fixtures/sysfs_words.h"
 #include "harness/base/text.h"
 
 namespace holdfast {
@@ -71,8 +72,7 @@ HOLDFAST_CASE(Addresses, AppearingDeviceIsFound, "a function that kernel A did n
               .level = Level::kKexec, .devices = one_device()) {
   const std::string bdf = scenario.device().bdf;
   Running kernel = MUST(scenario.boot());
-  MUST(scenario.call(Phase::kBind, kernel,
-                     wire::SysfsWrite{.path = "/sys/bus/pci/devices/" + bdf + "/remove", .text = "1"}));
+  MUST(write_file_of(scenario, kernel, "/sys/bus/pci/devices/" + bdf + "/remove", "1"));
   Running next = MUST(scenario.kexec(std::move(kernel)));
   if (!found_change(scenario, bdf, "presence")) harness_is_blind(bdf + " was not there, is there, and was not seen");
   if (scenario.verify(next).ok()) harness_is_blind("verify passed although a function appeared");

@@ -3,15 +3,13 @@
 #include <utility>
 
 #include "fixtures/case.h"
+#include "fixtures/sysfs_words.h"
 #include "harness/wire/verbs_holder.h"
 
 namespace holdfast {
 namespace {
 
-/// How long the kernel is given to show that a write to sysfs does not come back. It cannot be waited for.
-constexpr uint64_t kBlockedMs = 2000;
-/// How long it may take to come back once it can.
-constexpr uint64_t kReleasedMs = 10'000;
+constexpr const char* kUnbind = "/sys/bus/pci/drivers/vfio-pci/unbind";
 
 bool has_device(const wire::PciListReply& list, const std::string& bdf) {
   return std::ranges::any_of(list.functions, [&](const wire::PciFunction& function) { return function.bdf == bdf; });
@@ -44,15 +42,13 @@ HOLDFAST_CASE(Preserve, UnbindWaitsForRelease,
   MUST(scenario.preserve(kernel, session, bound, 1));
   MUST(scenario.close_files(kernel, bound));  // from here on only the session keeps the device
 
-  const auto blocked = MUST(scenario.call(
-      Phase::kBind, kernel,
-      wire::SysfsWrite{
-          .path = "/sys/bus/pci/drivers/vfio-pci/unbind", .text = bound.device.bdf, .wait_ms = kBlockedMs}));
+  const auto blocked = MUST(begin_write(scenario, kernel, kUnbind, bound.device.bdf));
   ASSERT_FALSE(blocked.done) << "unbind ended with errno " << blocked.errnum << " while the device was preserved";
+  const auto later = MUST(go_on_writing(scenario, kernel, blocked.job));
+  ASSERT_FALSE(later.done) << "unbind was slow and ended with errno " << later.errnum << ", with nothing released";
 
   MUST(scenario.close_session(kernel, session));
-  const auto released =
-      MUST(scenario.call(Phase::kBind, kernel, wire::SysfsWait{.job = blocked.job, .wait_ms = kReleasedMs}));
+  const auto released = MUST(end_write(scenario, kernel, blocked.job));
   EXPECT_TRUE(released.done) << "unbind is still blocked although the session was closed";
   EXPECT_EQ(released.errnum, 0);
 }
@@ -73,13 +69,11 @@ HOLDFAST_CASE(Preserve, DriverChangeWaitsForRelease,
   // device_attach() in drivers/base of Linux 7.3.
   for (const auto& [path, text] : {std::pair("/sys/bus/pci/devices/" + bdf + "/driver_override", native),
                                    std::pair(std::string("/sys/bus/pci/drivers_probe"), bdf)}) {
-    const auto written =
-        MUST(scenario.call(Phase::kBind, kernel, wire::SysfsWrite{.path = path, .text = text, .wait_ms = kReleasedMs}));
-    EXPECT_TRUE(written.done) << path << " blocks";
+    MUST(write_file_of(scenario, kernel, path, text));
   }
   const auto during = MUST(scenario.call(Phase::kVerify, kernel, wire::PciList{}));
   EXPECT_EQ(driver_of(during, bdf), "vfio-pci");
-  const wire::DriverRestore change{.before = bound.drivers_before, .wait_ms = kBlockedMs};
+  const wire::DriverRestore change{.before = bound.drivers_before, .wait_ms = blocked_ms(scenario)};
   const std::string early = MUST(scenario.refused(Phase::kBind, kernel, change));
   EXPECT_EQ(early, "EBUSY") << "unbinding a preserved device is to wait";
 
@@ -99,20 +93,19 @@ HOLDFAST_CASE(Preserve, RemoveWaitsForRelease,
   MUST(scenario.preserve(kernel, session, bound, 1));
   MUST(scenario.close_files(kernel, bound));
 
-  const auto blocked = MUST(scenario.call(
-      Phase::kBind, kernel,
-      wire::SysfsWrite{.path = "/sys/bus/pci/devices/" + bdf + "/remove", .text = "1", .wait_ms = kBlockedMs}));
+  const auto blocked = MUST(begin_write(scenario, kernel, "/sys/bus/pci/devices/" + bdf + "/remove", "1"));
   ASSERT_FALSE(blocked.done) << "remove ended with errno " << blocked.errnum << " while the device was preserved";
+  const auto later = MUST(go_on_writing(scenario, kernel, blocked.job));
+  ASSERT_FALSE(later.done) << "remove was slow and ended with errno " << later.errnum << ", with nothing released";
+
   MUST(scenario.close_session(kernel, session));
-  const auto released =
-      MUST(scenario.call(Phase::kBind, kernel, wire::SysfsWait{.job = blocked.job, .wait_ms = kReleasedMs}));
+  const auto released = MUST(end_write(scenario, kernel, blocked.job));
   ASSERT_TRUE(released.done) << "remove is still blocked although the session was closed";
   EXPECT_EQ(released.errnum, 0);
   const auto gone = MUST(scenario.call(Phase::kVerify, kernel, wire::PciList{}));
   EXPECT_FALSE(has_device(gone, bdf));
 
-  MUST(scenario.call(Phase::kBind, kernel,
-                     wire::SysfsWrite{.path = "/sys/bus/pci/rescan", .text = "1", .wait_ms = kReleasedMs}));
+  MUST(write_file_of(scenario, kernel, "/sys/bus/pci/rescan", "1"));
   const auto found = MUST(scenario.call(Phase::kVerify, kernel, wire::PciList{}));
   EXPECT_TRUE(has_device(found, bdf));
 }
@@ -210,14 +203,13 @@ HOLDFAST_CASE(Holding, UnbindWaitsForFinish,
   Session incoming = MUST(scenario.retrieve_session(next, "held"));
   Bound back = MUST(scenario.retrieve(next, incoming, arrived, 1));
   MUST(scenario.close_files(next, back));
-  const auto blocked = MUST(scenario.call(
-      Phase::kRetrieve, next,
-      wire::SysfsWrite{
-          .path = "/sys/bus/pci/drivers/vfio-pci/unbind", .text = bound.device.bdf, .wait_ms = kBlockedMs}));
+  const auto blocked = MUST(begin_write(scenario, next, kUnbind, bound.device.bdf));
   ASSERT_FALSE(blocked.done) << "unbind ended with errno " << blocked.errnum << " before the session was finished";
+  const auto later = MUST(go_on_writing(scenario, next, blocked.job));
+  ASSERT_FALSE(later.done) << "unbind was slow and ended with errno " << later.errnum << ", with nothing finished";
+
   MUST(scenario.finish(next, incoming));
-  const auto released =
-      MUST(scenario.call(Phase::kFinish, next, wire::SysfsWait{.job = blocked.job, .wait_ms = kReleasedMs}));
+  const auto released = MUST(end_write(scenario, next, blocked.job));
   EXPECT_TRUE(released.done) << "unbind is still blocked although the session was finished";
   EXPECT_EQ(released.errnum, 0);
 }

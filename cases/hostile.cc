@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "fixtures/case.h"
+#include "fixtures/sysfs_words.h"
 #include "harness/base/text.h"
 
 namespace holdfast {
@@ -127,9 +128,7 @@ HOLDFAST_CASE(Hostile, RescanAfterFinishMovesNothing,
   ASSERT_NE(device, nullptr) << "nothing is at " << arrived.device.bdf;
   const std::string port(split(device->path, '/').front());
   ASSERT_NE(port, arrived.device.bdf) << "it has no port above it";
-  const auto written = MUST(scenario.call(
-      Phase::kVerify, next, wire::SysfsWrite{.path = "/sys/bus/pci/devices/" + port + "/rescan", .text = "1"}));
-  EXPECT_TRUE(written.done && written.errnum == 0) << "rescan of " << port << ": errno " << written.errnum;
+  MUST(write_file_of(scenario, next, "/sys/bus/pci/devices/" + port + "/rescan", "1"));
   const auto list = MUST(scenario.call(Phase::kVerify, next, wire::PciList{}));
   const PciSnapshot now = MUST(PciSnapshot::from(list));
   const PciFunctionState* same = now.find(arrived.address);

@@ -1,5 +1,6 @@
 // What becomes of physical and virtual functions (SR-IOV)?
 #include "fixtures/case.h"
+#include "fixtures/sysfs_words.h"
 #include "harness/base/text.h"
 #include "harness/pci/pci_registers.h"
 
@@ -36,12 +37,6 @@ PciAddress first_vf(const PciFunctionState& pf) {
           .bus = static_cast<uint8_t>(id >> 8U),
           .device = static_cast<uint8_t>(id >> 3U & 0x1fU),
           .function = static_cast<uint8_t>(id & 7U)};
-}
-
-Result<void> write_file_of(Scenario& scenario, Running& kernel, const std::string& path, const std::string& text) {
-  const auto written = TRY(scenario.call(Phase::kBind, kernel, wire::SysfsWrite{.path = path, .text = text}));
-  if (written.done && written.errnum == 0) return {};
-  return kernel_error("refused", path + " does not take " + text);
 }
 
 /// Virtual functions on; no native driver takes them.

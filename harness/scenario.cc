@@ -33,9 +33,10 @@ const Device& Scenario::device(size_t index) const {
   return setup_.devices[index];
 }
 
-Deadline Scenario::deadline_for(Phase phase) const {
-  const auto scaled = std::chrono::duration<double, std::milli>(limit_of(phase)) * setup_.timeout_scale;
-  return Deadline::after(std::chrono::duration_cast<Millis>(scaled), setup_.stop);
+Deadline Scenario::deadline_for(Phase phase) const { return Deadline::after(scaled(limit_of(phase)), setup_.stop); }
+
+Millis Scenario::scaled(Millis time) const {
+  return std::chrono::duration_cast<Millis>(std::chrono::duration<double, std::milli>(time) * setup_.timeout_scale);
 }
 
 Deadline::Clock::time_point Scenario::begin_phase(Phase phase) {

@@ -129,6 +129,9 @@ class Scenario {
     });
   }
 
+  /// A time that is meant for a target of time scale 1, as long as this target needs it.
+  Millis scaled(Millis time) const;
+
   /// Records a fact that belongs into the report's properties.
   void record(const std::string& key, const std::string& value) { properties_[key] = value; }
   const Properties& properties() const { return properties_; }
