@@ -91,12 +91,13 @@ HOLDFAST_CASE(Freeze, SleepingDeviceArrivesAwake,
   Session session = MUST(scenario.create_session(kernel, "asleep"));
   MUST(scenario.preserve(kernel, session, bound, 1));
   const PciFunctionState* function = kernel.arrived().find(bound.address);
+  REQUIRE_INVENTORY(function != nullptr, "nothing is at " + bound.device.bdf);
   const uint64_t control = power_control_of(*function);
-  ASSERT_NE(control, 0U) << bound.device.role << " has no power management capability";
+  REQUIRE_INVENTORY(control != 0U, bound.device.role + " has no power management capability");
   const uint16_t awake = MUST(read_config_word(scenario, kernel, bound, control));
   MUST(write_config_word(scenario, kernel, bound, control, static_cast<uint16_t>(awake | kD3hot)));
   const uint16_t asleep = MUST(read_config_word(scenario, kernel, bound, control));
-  ASSERT_EQ(asleep & kPowerState, kD3hot) << bound.device.role << " did not go to sleep";
+  REQUIRE_DEVICE((asleep & kPowerState) == kD3hot, bound.device.role + " did not go to sleep");
 
   Running next = MUST(scenario.kexec(std::move(kernel), {.expected = {bound}}));
   MUST(scenario.verify(next));

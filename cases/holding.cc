@@ -59,7 +59,7 @@ HOLDFAST_CASE(Preserve, DriverChangeWaitsForRelease,
   Running kernel = MUST(scenario.boot());
   const std::string bdf = scenario.device().bdf;
   const std::string native = kernel.arrived().find(MUST(PciAddress::parse(bdf)))->driver;
-  ASSERT_NE(native, "") << bdf << " has no driver in kernel A";
+  REQUIRE_INVENTORY(!native.empty(), bdf + " has no driver in kernel A");
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
   Session session = MUST(scenario.create_session(kernel, "held"));
   MUST(scenario.preserve(kernel, session, bound, 1));

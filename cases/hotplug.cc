@@ -25,7 +25,7 @@ HOLDFAST_CASE(HotPlug, PluggedDeviceIsPreserved,
   Running kernel = MUST(scenario.boot());
   const Device& spare = scenario.device(2);
   const PciAddress address = MUST(PciAddress::parse(spare.bdf));
-  ASSERT_EQ(kernel.arrived().find(address), nullptr) << spare.bdf << " is there before it was plugged in";
+  REQUIRE_INVENTORY(kernel.arrived().find(address) == nullptr, spare.bdf + " is there before it was plugged in");
   MUST(scenario.plug(kernel, spare));
 
   Bound bound = MUST(scenario.bind(kernel, spare));

@@ -38,7 +38,7 @@ HOLDFAST_CASE(Topology, EndpointInTheRootComplexIsPreserved,
               .devices = one_device({"integrated"})) {
   Running kernel = MUST(scenario.boot());
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
-  ASSERT_TRUE(bridges_above(kernel.arrived(), bound.address).empty());
+  REQUIRE_INVENTORY(bridges_above(kernel.arrived(), bound.address).empty(), bound.device.bdf + " has a port above it");
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   MUST(get_back(scenario, next));
@@ -49,7 +49,9 @@ HOLDFAST_CASE(Topology, EndpointBehindTwoSwitchesIsPreserved,
               .devices = one_device({"behind-two-switches"})) {
   Running kernel = MUST(scenario.boot());
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
-  ASSERT_GE(bridges_above(kernel.arrived(), bound.address).size(), 5U) << "a root port and two ports of each switch";
+  // A root port, and two ports of each switch.
+  REQUIRE_INVENTORY(bridges_above(kernel.arrived(), bound.address).size() >= 5U,
+                    "not two switches are above " + bound.device.bdf);
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   MUST(get_back(scenario, next));
@@ -61,8 +63,8 @@ HOLDFAST_CASE(Topology, EndpointBelowASecondRootBusIsPreserved,
   Running kernel = MUST(scenario.boot());
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
   const auto bridges = bridges_above(kernel.arrived(), bound.address);
-  ASSERT_FALSE(bridges.empty());
-  ASSERT_NE(bridges.front().address.bus, 0) << "this is the first root bus";
+  REQUIRE_INVENTORY(!bridges.empty() && bridges.front().address.bus != 0,
+                    bound.device.bdf + " is not below a second root bus");
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   MUST(get_back(scenario, next));
@@ -75,16 +77,16 @@ HOLDFAST_CASE(Topology, BothFunctionsOfADeviceStay,
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
   PciAddress other = bound.address;
   other.function = 1;
-  const PciFunctionState* second = kernel.arrived().find(other);
-  ASSERT_NE(second, nullptr) << "there is no function 1";
-  const uint16_t id = second->device;
+  REQUIRE_INVENTORY(kernel.arrived().find(other) != nullptr, bound.device.bdf + " has no function 1 beside it");
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   for (const PciAddress& address : {bound.address, other}) {
-    const PciFunctionState* function = next.arrived().find(address);
-    ASSERT_NE(function, nullptr) << "nothing is at " << address.to_string();
-    EXPECT_EQ(function->device, id);
-    EXPECT_EQ(function->header_type, next.before().find(address)->header_type) << address.to_string();
+    const PciFunctionState* was = next.before().find(address);
+    const PciFunctionState* is = next.arrived().find(address);
+    ASSERT_TRUE(was != nullptr && is != nullptr) << "nothing is at " << address.to_string();
+    EXPECT_EQ(is->vendor, was->vendor) << address.to_string();
+    EXPECT_EQ(is->device, was->device) << address.to_string();
+    EXPECT_EQ(is->header_type, was->header_type) << address.to_string();
   }
   MUST(get_back(scenario, next));
 }
@@ -94,7 +96,7 @@ HOLDFAST_CASE(Topology, SecondFunctionIsPreservedAlone,
               .level = Level::kPreserve, .devices = one_device({"second-function"})) {
   Running kernel = MUST(scenario.boot());
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
-  ASSERT_NE(bound.address.function, 0);
+  REQUIRE_INVENTORY(bound.address.function != 0, bound.device.bdf + " is function 0");
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   PciAddress first = bound.address;
@@ -114,7 +116,7 @@ HOLDFAST_CASE(Topology, NeighbourOnTheBusStays,
     if (function.address.domain == bound.address.domain && function.address.bus == bound.address.bus)
       neighbours.push_back(function);
   }
-  ASSERT_GE(neighbours.size(), 2U) << bound.device.bdf << " is alone on its bus";
+  REQUIRE_INVENTORY(neighbours.size() >= 2U, bound.device.bdf + " is alone on its bus");
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   MUST(scenario.verify(next));
   for (const PciFunctionState& was : neighbours) {
@@ -159,19 +161,20 @@ std::vector<std::string> members_of_group(const PciSnapshot& devices, int group)
   return members;
 }
 
-HOLDFAST_CASE(Topology, IommuGroupIsTheSame, "the IOMMU group of a preserved device has the number and members it had",
-              .level = Level::kPreserve, .devices = one_device({"multifunction"})) {
+HOLDFAST_CASE(Topology, IommuGroupIsTheSame,
+              "the IOMMU group of a preserved device, shared with others, has the members it had",
+              .level = Level::kPreserve, .devices = one_device({"shares-group"})) {
   Running kernel = MUST(scenario.boot());
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
   Running next = MUST(carry_over(scenario, std::move(kernel), bound));
   const PciFunctionState* was = next.before().find(bound.address);
   const PciFunctionState* is = next.arrived().find(bound.address);
   ASSERT_TRUE(was != nullptr && is != nullptr) << "nothing is at " << bound.device.bdf;
-  ASSERT_GE(was->iommu_group, 0);
-  EXPECT_EQ(is->iommu_group, was->iommu_group);
   const auto members = members_of_group(next.before(), was->iommu_group);
-  EXPECT_GE(members.size(), 2U) << "two functions of a device that does not keep them apart share a group";
+  REQUIRE_INVENTORY(was->iommu_group >= 0 && members.size() >= 2U, bound.device.bdf + " shares its group with nobody");
+  EXPECT_GE(is->iommu_group, 0) << bound.device.bdf << " has lost its group";
   EXPECT_EQ(members_of_group(next.arrived(), is->iommu_group), members);
+  MUST(scenario.verify(next));
 }
 
 }  // namespace

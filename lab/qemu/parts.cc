@@ -83,7 +83,7 @@ std::vector<Part> branches() {
       {{{"virtio-first",
          "0000:02:00.0",
          "virtio-net-pci",
-         {"msix", "reset", "native-driver", "multifunction", "renumbering-moves"}},
+         {"msix", "reset", "native-driver", "multifunction", "renumbering-moves", "shares-group"}},
         {"virtio-second", "0000:02:00.1", "virtio-net-pci", {"msix", "reset", "native-driver", "second-function"}}},
        {"-netdev", hub_port(1), "-netdev", hub_port(2), "-device", root_port(2), "-device",
         virtio_card(1, "rp2") + ",addr=0x0.0,multifunction=on", "-device", virtio_card(2, "rp2") + ",addr=0x0.1"}},
