@@ -17,11 +17,21 @@ uint64_t value_of(const PciFunctionState& function, std::string_view name) {
 
 /// What the capability says of the virtual functions that there can be. Control, status and the number that is on are
 /// not among it.
-constexpr std::string_view kOfVfs[] = {"SR-IOV: Initial VFs", "SR-IOV: Total VFs",    "SR-IOV: First VF Offset",
-                                       "SR-IOV: VF Stride",   "SR-IOV: VF Device ID", "SR-IOV: Page Size",
-                                       "SR-IOV: VF BAR0",     "SR-IOV: VF BAR1",      "SR-IOV: Supported Page Sizes",
-                                       "SR-IOV: VF BAR2",     "SR-IOV: VF BAR3",      "SR-IOV: VF BAR4",
+constexpr std::string_view kOfVfs[] = {"SR-IOV: Initial VFs",
+                                       "SR-IOV: Total VFs",
+                                       "SR-IOV: VF Device ID",
+                                       "SR-IOV: Page Size",
+                                       "SR-IOV: VF BAR0",
+                                       "SR-IOV: VF BAR1",
+                                       "SR-IOV: Supported Page Sizes",
+                                       "SR-IOV: VF BAR2",
+                                       "SR-IOV: VF BAR3",
+                                       "SR-IOV: VF BAR4",
                                        "SR-IOV: VF BAR5"};
+
+/// Where they stand. It may depend on how many are on, and on ARI (PCI Express Base Specification 6.0, 9.3.3.9 and
+/// 9.3.3.10), so it can be compared only between kernels that have turned on as many.
+constexpr std::string_view kPlaceOfVfs[] = {"SR-IOV: First VF Offset", "SR-IOV: VF Stride"};
 
 // PCI Express Base Specification 6.0, 9.3.3.3: bits of SR-IOV Control. 7.5.3.16: of Device Control 2.
 constexpr uint64_t kVfsOn = 0x1 | 0x8;  // VF enable, VF memory space enable
@@ -61,6 +71,7 @@ HOLDFAST_CASE(Sriov, PhysicalFunctionComesBackWithItsCapability,
   ASSERT_TRUE(was != nullptr && is != nullptr) << "nothing is at " << bound.device.bdf;
   EXPECT_GT(value_of(*was, "SR-IOV: Total VFs"), 0U) << bound.device.bdf << " can have no VFs";
   for (const std::string_view name : kOfVfs) EXPECT_EQ(value_of(*is, name), value_of(*was, name)) << name;
+  for (const std::string_view name : kPlaceOfVfs) EXPECT_EQ(value_of(*is, name), value_of(*was, name)) << name;
   EXPECT_EQ(value_of(*is, "SR-IOV: Control") & kVfsOn, 0U) << "there are no VFs to be on";
 
   Bound arrived = MUST(scenario.bind_driver(next, scenario.device()));
@@ -71,23 +82,30 @@ HOLDFAST_CASE(Sriov, PhysicalFunctionComesBackWithItsCapability,
 }
 
 // Upstream's way to VFs goes by their PF, which has to be preserved first.
-HOLDFAST_CASE(Sriov, VirtualFunctionIsRefused, "preserving a virtual function is refused with EOPNOTSUPP",
-              .level = Level::kPreserve, .devices = one_device({"sriov"})) {
+HOLDFAST_CASE(Sriov, VirtualFunctionIsRefused,
+              "a kernel that cannot preserve a virtual function refuses it with EOPNOTSUPP", .level = Level::kPreserve,
+              .devices = one_device({"sriov"})) {
   Running kernel = MUST(scenario.boot());
   const PciAddress pf = MUST(PciAddress::parse(scenario.device().bdf));
-  const PciFunctionState* function = kernel.arrived().find(pf);
-  ASSERT_NE(function, nullptr) << "nothing is at " << pf.to_string();
-  const std::string vf = first_vf(*function).to_string();
   MUST(turn_on_vfs(scenario, kernel, scenario.device(), 1));
+  const auto list = MUST(scenario.call(Phase::kVerify, kernel, wire::PciList{}));
+  const PciSnapshot devices = MUST(PciSnapshot::from(list));
+  const PciFunctionState* function = devices.find(pf);
+  REQUIRE_INVENTORY(function != nullptr, "nothing is at " + pf.to_string());
+  const std::string vf = first_vf(*function).to_string();
 
   MUST(scenario.call(Phase::kBind, kernel, wire::VfioBind{.bdf = vf}));
   const auto cdev = MUST(scenario.call(Phase::kBind, kernel, wire::VfioOpenCdev{.bdf = vf}));
   const auto iommufd = MUST(scenario.call(Phase::kBind, kernel, wire::IommufdOpen{}));
   MUST(scenario.call(Phase::kBind, kernel, wire::VfioBindIommufd{.device = cdev.handle, .iommufd = iommufd.handle}));
   Session session = MUST(scenario.create_session(kernel, "vf"));
-  const std::string answer = MUST(scenario.refused(
-      Phase::kPreserve, kernel, wire::LuoPreserve{.session = session.handle, .file = cdev.handle, .token = 1}));
-  EXPECT_EQ(answer, "EOPNOTSUPP");
+  auto answer = scenario.refused(Phase::kPreserve, kernel,
+                                 wire::LuoPreserve{.session = session.handle, .file = cdev.handle, .token = 1});
+  if (!answer && answer.error().type() == "kernel.accepted") {
+    return give_verdict(cannot("the kernel preserves virtual functions"));
+  }
+  const std::string errno_text = MUST(std::move(answer));
+  EXPECT_EQ(errno_text, "EOPNOTSUPP");
 }
 
 // Virtual functions belong to kernel A: no kernel takes over those that it finds on (sriov_init() in drivers/pci/iov.c
@@ -119,6 +137,9 @@ HOLDFAST_CASE(Sriov, PhysicalFunctionWithVfsKeepsItsAddress,
   MUST(turn_on_vfs(scenario, next, scenario.device(), 2));
   const auto list = MUST(scenario.call(Phase::kVerify, next, wire::PciList{}));
   const PciSnapshot devices = MUST(PciSnapshot::from(list));
+  const PciFunctionState* again = devices.find(bound.address);
+  ASSERT_NE(again, nullptr) << "nothing is at " << bound.device.bdf << " any more";
+  for (const std::string_view name : kPlaceOfVfs) EXPECT_EQ(value_of(*again, name), value_of(*was, name)) << name;
   EXPECT_NE(devices.find(vf), nullptr) << "no VF is at " << vf.to_string();
 }
 
