@@ -102,25 +102,5 @@ HOLDFAST_CASE(Chains, FinishedDeviceIsPreservedAndReleasedAgain,
   MUST(scenario.retrieve_session(third, "kept"));
 }
 
-HOLDFAST_CASE(Chains, UnfinishedDeviceIsNotPreservedAgain,
-              "a device whose session is retrieved and not finished is refused by another session with EBUSY",
-              .level = Level::kRetrieve, .devices = one_device()) {
-  Running kernel = MUST(scenario.boot());
-  Bound bound = MUST(scenario.bind(kernel, scenario.device()));
-  Session session = MUST(scenario.create_session(kernel, "one"));
-  MUST(scenario.preserve(kernel, session, bound, 1));
-
-  Running next = MUST(scenario.kexec(std::move(kernel), {.expected = {bound}}));
-  Bound arrived = MUST(scenario.bind_driver(next, scenario.device()));
-  Session incoming = MUST(scenario.retrieve_session(next, "one"));
-  Bound back = MUST(scenario.retrieve(next, incoming, arrived, 1));
-  Session outgoing = MUST(scenario.create_session(next, "two"));
-  const wire::LuoPreserve again{.session = outgoing.handle, .file = back.cdev, .token = 1};
-  const std::string answer = MUST(scenario.refused(Phase::kPreserve, next, again));
-  EXPECT_EQ(answer, "EBUSY");
-  MUST(scenario.finish(next, incoming));
-  MUST(scenario.preserve(next, outgoing, back, 1));
-}
-
 }  // namespace
 }  // namespace holdfast

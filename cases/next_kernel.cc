@@ -39,8 +39,10 @@ HOLDFAST_CASE(NextKernel, PanicLeavesNothingBehind,
 // that is set aside for the crash kernel too.
 HOLDFAST_CASE(NextKernel, CrashKernelIsOfferedNothing,
               "when a kernel with a preserved device crashes, its crash kernel has the dump and no /dev/liveupdate",
-              .level = Level::kPreserve, .devices = one_device(),
-              .symbols = {{"CRASH_DUMP", "a kernel for the crash"}, {"PROC_VMCORE", "what it has of the one before"}},
+              .level = Level::kPreserve, .devices = one_device(), .target_traits = {"emulated"},
+              .symbols = {{"CRASH_DUMP", "a kernel for the crash"},
+                          {"PROC_VMCORE", "what it has of the one before"},
+                          {"MAGIC_SYSRQ", "the way to crash it"}},
               .timeout = std::chrono::seconds(180)) {
   Running kernel = MUST(scenario.boot({.append = "crashkernel=128M kho_scratch=16M,64M,32M"}));
   Bound bound = MUST(scenario.bind(kernel, scenario.device()));
