@@ -29,7 +29,7 @@ deny only-main-names-lab-and-reports '^harness/' '^harness/main\.cc$' "$include\
   'The engine sees machines and reports through its own interfaces; main.cc alone puts the concrete ones in.' \
   harness/run.cc '#include "lab/qemu/target.h"'
 
-deny engine-knows-no-fixtures '^(harness|lab|reports)/' '(_test\.cc|^harness/main\.cc)$' "$include\"fixtures/" \
+deny engine-knows-no-fixtures '^(harness|lab|reports)/' '(_test\.(cc|h)|^harness/main\.cc)$' "$include\"fixtures/" \
   'Fixtures are for cases and for unit tests.' \
   lab/qemu/target.cc '#include "fixtures/fake_target.h"'
 
@@ -71,7 +71,7 @@ deny codec-keeps-its-json "$cxx" '^harness/wire/codec[a-z_]*\.(cc|h)$' "$include
   'The one header that shows a library is private to the sources of the codec.' \
   harness/agent/server.cc '#include "harness/wire/codec_json.h"'
 
-deny gtest-in-cases-and-tests "$cxx" '(^(cases|fixtures)/|_test\.cc$|^harness/[a-z_]*(case|main)[a-z_]*\.cc$)' \
+deny gtest-in-cases-and-tests "$cxx" '(^(cases|fixtures)/|_test\.(cc|h)$|^harness/[a-z_]*(case|main)[a-z_]*\.cc$)' \
   "$include<(gtest|gmock)/" \
   'GoogleTest is how cases are written, not how the engine is.' \
   harness/plan.cc '#include <gtest/gtest.h>'
