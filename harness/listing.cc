@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.h"
+#include "harness/kernel/kernel_verbs.h"
 
 namespace holdfast {
 namespace {
@@ -78,6 +79,15 @@ Listing list_devices(const std::vector<TargetProfile>& targets) {
     }
   }
   listing.json = dump(array);
+  return listing;
+}
+
+Listing list_kernels(const std::vector<StoredKernel>& kernels) {
+  Listing listing{.rows = {{"KERNEL", "RELEASE", "SERIES", "SOURCE", "BUILT"}}, .json = kernel::to_json(kernels)};
+  for (const StoredKernel& one : kernels) {
+    const std::string name = one.names.empty() ? one.key.substr(0, 12) : join(one.names, ",");
+    listing.rows.push_back({name, one.release, one.series.empty() ? "-" : one.series, one.source, one.built_at});
+  }
   return listing;
 }
 

@@ -1,10 +1,11 @@
-// What is there to choose from: cases, targets, devices?
+// What is there to choose from: cases, targets, devices, kernels?
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "harness/case_registry.h"
+#include "harness/kernel/kernel_store.h"
 #include "harness/plan.h"
 
 namespace holdfast {
@@ -18,6 +19,7 @@ struct Listing {
 Listing list_cases(const std::vector<CaseInfo>& cases);
 Listing list_targets(const std::vector<TargetProfile>& targets);
 Listing list_devices(const std::vector<TargetProfile>& targets);
+Listing list_kernels(const std::vector<StoredKernel>& kernels);
 /// What a run would do, for --dry-run.
 Listing list_plan(const Plan& plan);
 

@@ -25,11 +25,11 @@ deny base-knows-nobody '^harness/base/' "$none" "$include\"(?!harness/base/)" \
   'base is the ground floor.' \
   harness/base/file.cc '#include "harness/event.h"'
 
-deny only-main-names-lab-and-reports '^harness/' '^harness/main\.cc$' "$include\"(lab|reports|cases)/" \
-  'The engine sees machines and reports through its own interfaces; main.cc alone puts the concrete ones in.' \
+deny only-the-program-names-lab-and-reports '^harness/' '^harness/(main\.cc$|program/)' "$include\"(lab|reports|cases)/" \
+  'The engine sees machines and reports through its own interfaces; main.cc and program/ put the concrete ones in.' \
   harness/run.cc '#include "lab/qemu/target.h"'
 
-deny engine-knows-no-fixtures '^(harness|lab|reports)/' '(_test\.(cc|h)|^harness/main\.cc)$' "$include\"fixtures/" \
+deny engine-knows-no-fixtures '^(harness|lab|reports)/' '(_test\.(cc|h)$|^harness/program/)' "$include\"fixtures/" \
   'Fixtures are for cases and for unit tests.' \
   lab/qemu/target.cc '#include "fixtures/fake_target.h"'
 

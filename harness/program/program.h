@@ -1,0 +1,47 @@
+// What do the verbs of the command line share, and where is each of them?
+//
+// This folder is the composition root: it alone names what is in lab/, reports/ and fixtures/. Each verb is put together
+// here from parts that know nothing of each other.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/options.h"
+#include "reports/printer.h"
+#include "reports/screen.h"
+
+namespace holdfast {
+
+inline constexpr std::string_view kVersion = "0.1.0";
+
+/// One call of the program.
+struct Program {
+  std::vector<std::string> argv;
+  const Stop& stop;  ///< requested by a signal
+  reports::Screen out{STDOUT_FILENO};
+  reports::Screen err{STDERR_FILENO};
+
+  /// For work that takes as long as it takes, until the user stops it.
+  Deadline patience() const { return Deadline::never(&stop); }
+};
+
+std::filesystem::path own_path();
+/// The static agent, built beside the program.
+std::filesystem::path agent_path();
+
+// Each verb gives the exit code. An Error is printed by main and ends in exit code 2.
+Result<int> run_verb(Program& program, const RunOptions& options);
+Result<int> case_verb(Program& program, const CaseOptions& options);
+Result<int> list_verb(Program& program, const ListOptions& options);
+Result<int> check_verb(Program& program, const CheckOptions& options);
+Result<int> kernel_verb(Program& program, const KernelFetchOptions& options);
+Result<int> kernel_verb(Program& program, const KernelBuildOptions& options);
+Result<int> kernel_verb(Program& program, const KernelListOptions& options);
+Result<int> kernel_verb(Program& program, const KernelRemoveOptions& options);
+
+}  // namespace holdfast
