@@ -31,7 +31,7 @@ void stop_on_signals(const Stop& stop) {
 struct Verbs {
   Program& program;
   Result<int> operator()(const JustPrint& what) {
-    program.out.line(trim(what.text));
+    for (const std::string_view line : split(trim(what.text), '\n')) program.out.line(std::string(line));
     return 0;
   }
   Result<int> operator()(const RunOptions& options) { return run_verb(program, options); }

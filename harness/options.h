@@ -67,10 +67,12 @@ struct CaseOptions {
 struct ListOptions {
   std::string what;  ///< cases, targets, devices or kernels
   bool json = false;
+  std::filesystem::path lab = {};  ///< the inventory, or empty
 };
 
 struct CheckOptions {
   std::vector<std::string> targets;
+  std::filesystem::path lab;  ///< the inventory, or empty
   KernelOptions kernels;
   MachineOptions machine;
 };

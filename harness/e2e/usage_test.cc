@@ -44,7 +44,7 @@ TEST(Help, IsThereForEveryVerb) {
            {"--help"}, {"run", "--help"}, {"list", "--help"}, {"check", "--help"}, {"kernel", "build", "--help"}}) {
     const Output output = program.run(args);
     EXPECT_EQ(output.status.code, 0);
-    EXPECT_THAT(output.out, HasSubstr("Usage: holdfast")) << args.front();
+    EXPECT_THAT(output.out, HasSubstr("\nUsage: holdfast")) << args.front();
   }
 }
 

@@ -84,8 +84,7 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
   events.on(SuiteFacts{.suite = "", .properties = (*target)->facts()});
   target->reset();  // the machine is gone before its case is said to be over
   std::error_code ignored;
-  if (ended.verdict.outcome == Outcome::kPassed)
-    fs::remove_all(dir / "vm", ignored);  // else QEMU's words are evidence
+  if (ended.verdict.outcome == Outcome::kPassed) fs::remove_all(dir / "vm", ignored);  // else QEMU's words are evidence
   events.on(ended);
   return 0;
 }

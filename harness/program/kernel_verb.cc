@@ -46,7 +46,7 @@ Result<int> kernel_verb(Program& program, const KernelBuildOptions& options) {
 }
 
 Result<int> kernel_verb(Program& program, const KernelListOptions& options) {
-  return list_verb(program, {.what = "kernels", .json = options.json});
+  return list_verb(program, {.what = "kernels", .json = options.json, .lab = {}});
 }
 
 Result<int> kernel_verb(Program& program, const KernelRemoveOptions& options) {

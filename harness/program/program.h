@@ -1,7 +1,7 @@
 // What do the verbs of the command line share, and where is each of them?
 //
-// This folder is the composition root: it alone names what is in lab/, reports/ and fixtures/. Each verb is put together
-// here from parts that know nothing of each other.
+// This folder is the composition root: it alone names what is in lab/, reports/ and fixtures/. Each verb is put
+// together here from parts that know nothing of each other.
 #pragma once
 
 #include <unistd.h>

@@ -1,0 +1,28 @@
+// Which flags has each verb? Private to this folder.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "harness/options.h"
+
+namespace CLI {
+class App;
+}
+
+namespace holdfast {
+
+/// What the parsed command line comes to; set by the verb that was given.
+using Chosen = std::optional<Options>;
+
+// Each adds verbs to `app` that fill in `chosen` when one of them is given. `chosen` outlives the parsing.
+void add_run_verbs(CLI::App& app, Chosen& chosen);     ///< run, case
+void add_look_verbs(CLI::App& app, Chosen& chosen);    ///< list, check
+void add_kernel_verbs(CLI::App& app, Chosen& chosen);  ///< kernel fetch, build, list, rm
+
+// Flags that several verbs have.
+void add_kernels(CLI::App& verb, KernelOptions& kernels);
+void add_machine(CLI::App& verb, MachineOptions& machine);
+void add_lab(CLI::App& verb, std::filesystem::path& lab);
+
+}  // namespace holdfast

@@ -1,0 +1,26 @@
+// Which flags have the verbs that only look?
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "harness/options/flags.h"
+
+namespace holdfast {
+
+void add_look_verbs(CLI::App& app, Chosen& chosen) {
+  const auto list = std::make_shared<ListOptions>();
+  CLI::App& list_verb = *app.add_subcommand("list", "show cases, targets, devices or kernels");
+  list_verb.add_option("what", list->what, "cases, targets, devices or kernels")->required();
+  list_verb.add_flag("--json", list->json, "as JSON");
+  add_lab(list_verb, list->lab);
+  list_verb.callback([list, &chosen] { chosen = *list; });
+
+  const auto check = std::make_shared<CheckOptions>();
+  CLI::App& check_verb = *app.add_subcommand("check", "say what is missing for a run, and the command that mends it");
+  check_verb.add_option("--target", check->targets, "look at this target only (repeatable)")->type_name("T");
+  add_lab(check_verb, check->lab);
+  add_kernels(check_verb, check->kernels);
+  add_machine(check_verb, check->machine);
+  check_verb.callback([check, &chosen] { chosen = *check; });
+}
+
+}  // namespace holdfast

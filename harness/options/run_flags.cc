@@ -1,0 +1,116 @@
+// Which flags have the verbs that run cases?
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "harness/options/flags.h"
+
+namespace holdfast {
+namespace {
+
+void add_scale(CLI::App& verb, double& scale) {
+  verb.add_option("--timeout-scale", scale, "multiplies every deadline, for slow machines")
+      ->envname("HOLDFAST_TIMEOUT_SCALE")
+      ->check(CLI::Range(0.01, 1000.0))
+      ->capture_default_str();
+}
+
+void add_run(CLI::App& app, Chosen& chosen) {
+  const auto options = std::make_shared<RunOptions>();
+  RunOptions& run = *options;
+  CLI::App& verb = *app.add_subcommand("run", "run cases and report");
+  add_lab(verb, run.lab);
+  verb.add_option("--target", run.targets, "run on this target only (repeatable)")->type_name("T");
+  verb.add_option("--filter", run.selection.filter, "cases: patterns joined by ':', those to leave out behind ':-'")
+      ->type_name("GLOB")
+      ->capture_default_str();
+  verb.add_option("--device", run.selection.devices, "use this device only (repeatable)")->type_name("ROLE|BDF");
+  add_kernels(verb, run.kernels);
+  add_machine(verb, run.machine);
+  verb.add_option("--repeat", run.repeat, "run each case so many times; all must pass")->check(CLI::Range(1, 100000));
+  verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")->check(CLI::Range(1, 1024));
+  verb.add_option("--retry-infra", run.retry_infra, "try again so many times after a lab or harness error")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure");
+  add_scale(verb, run.timeout_scale);
+  verb.add_option("--out", run.out, "folder for the results of all runs")
+      ->envname("HOLDFAST_OUT")
+      ->type_name("DIR")
+      ->capture_default_str();
+  verb.add_option("--junit", run.junit, "write junit.xml here as well")->type_name("FILE");
+  verb.add_flag("--dry-run", run.dry_run, "show the plan and touch nothing");
+  verb.add_flag_callback(
+      "-q,--quiet", [options] { options->verbosity = Verbosity::kQuiet; }, "print failures and the summary only");
+  verb.add_flag_callback(
+          "-v,--verbose", [options] { options->verbosity = Verbosity::kVerbose; }, "print phases as they begin and end")
+      ->excludes("--quiet");
+  verb.footer(
+      "Examples:\n"
+      "  holdfast run                                   every case on the built-in machine\n"
+      "  holdfast run --filter 'Preserve.*' --device e1000e -v\n"
+      "  holdfast run --kernel arch/x86/boot/bzImage    your kernel\n"
+      "  holdfast run --repeat 20 --failfast -- --gtest_color=no");
+  verb.callback([options, &chosen] { chosen = *options; });
+}
+
+void add_case(CLI::App& app, Chosen& chosen) {
+  const auto options = std::make_shared<CaseOptions>();
+  CaseOptions& one = *options;
+  CLI::App& verb = *app.add_subcommand("case", "run one case in this process (started by `run`)");
+  verb.group("");  // not for people: not in the list of verbs
+  verb.add_option("--target", one.target)->required();
+  verb.add_option("--case", one.case_name)->required();
+  verb.add_option("--device", one.devices);
+  verb.add_option("--attempt", one.attempt);
+  verb.add_option("--events-fd", one.events_fd)->required();
+  verb.add_option("--run-dir", one.run_dir)->required();
+  add_lab(verb, one.lab);
+  add_scale(verb, one.timeout_scale);
+  verb.add_option("--other-kernel", one.other_kernels);
+  add_kernels(verb, one.kernels);
+  add_machine(verb, one.machine);
+  verb.callback([options, &chosen] { chosen = *options; });
+}
+
+}  // namespace
+
+void add_kernels(CLI::App& verb, KernelOptions& kernels) {
+  verb.add_option("--kernel", kernels.kernel, "kernel A: a name from `holdfast kernel list` or a path to a bzImage")
+      ->envname("HOLDFAST_KERNEL")
+      ->type_name("K");
+  verb.add_option("--next-kernel", kernels.next_kernel, "kernel B, the one kexec'ed to (default: kernel A again)")
+      ->envname("HOLDFAST_NEXT_KERNEL")
+      ->type_name("K");
+  verb.add_option("--modules", kernels.modules, "folder with kernel A's modules, when vfio is not built in")
+      ->type_name("DIR");
+  verb.add_option("--append", kernels.append, "words added to kernel A's command line")->type_name("ARGS");
+  verb.add_option("--next-append", kernels.next_append, "words added to kernel B's command line")->type_name("ARGS");
+}
+
+void add_machine(CLI::App& verb, MachineOptions& machine) {
+  verb.add_option("--accel", machine.accel, "auto (KVM if it proves to work, else TCG), kvm or tcg")
+      ->envname("HOLDFAST_ACCEL")
+      ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
+      ->capture_default_str();
+  verb.add_option("--memory", machine.memory_mib, "the virtual machine's memory in MiB")
+      ->envname("HOLDFAST_MEMORY")
+      ->check(CLI::Range(256, 1 << 20))
+      ->capture_default_str();
+  verb.add_option("--cpus", machine.cpus, "the virtual machine's CPUs")
+      ->envname("HOLDFAST_CPUS")
+      ->check(CLI::Range(1, 255))
+      ->capture_default_str();
+}
+
+void add_lab(CLI::App& verb, std::filesystem::path& lab) {
+  verb.add_option("--lab", lab, "the lab's inventory (TOML): known warnings that fail no case")
+      ->envname("HOLDFAST_LAB")
+      ->type_name("FILE");
+}
+
+void add_run_verbs(CLI::App& app, Chosen& chosen) {
+  add_run(app, chosen);
+  add_case(app, chosen);
+}
+
+}  // namespace holdfast
