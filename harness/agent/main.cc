@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "harness/agent/bridge.h"
 #include "harness/agent/daemon.h"
 #include "harness/agent/init.h"
 #include "harness/base/digest.h"
@@ -19,6 +20,8 @@ constexpr const char* kHelp =
   holdfast-agent --listen SOCKET [--detach]
       Serves controllers on a unix socket that only its owner may use, one after the other, until SIGTERM; then restores
       the drivers that it changed. With --detach it goes on by itself once it listens.
+  holdfast-agent --bridge SOCKET
+      Connects standard input and output to the agent that listens there, until either end hangs up.
   holdfast-agent --version | --help
 
 As process 1 it is the init of a virtual machine: it serves the virtio port "holdfast.agent", or else /dev/ttyS1.
@@ -36,6 +39,18 @@ int complain(std::string_view what) {
   return kExitUsage;
 }
 
+/// The exit code for how the agent's work as a host's program ended.
+int exit_code(const holdfast::Result<void>& ended) {
+  if (ended) return 0;
+  complain(ended.error().what);
+  return ended.error().kind == "usage" ? kExitUsage : 1;
+}
+
+int bridge(int argc, char** argv) {
+  if (argc != 3) return complain("--bridge takes one SOCKET and no other option; see --help");
+  return exit_code(holdfast::agent::bridge(argv[2], STDIN_FILENO, STDOUT_FILENO));
+}
+
 int listen(int argc, char** argv) {
   holdfast::agent::DaemonOptions options;
   for (int i = 1; i < argc; ++i) {
@@ -49,10 +64,7 @@ int listen(int argc, char** argv) {
     }
   }
   if (options.socket.empty()) return complain("--listen SOCKET is missing; see --help");
-  const auto ended = holdfast::agent::run_as_daemon(options);
-  if (ended) return 0;
-  complain(ended.error().what);
-  return ended.error().kind == "usage" ? kExitUsage : 1;
+  return exit_code(holdfast::agent::run_as_daemon(options));
 }
 
 }  // namespace
@@ -66,7 +78,7 @@ int main(int argc, char** argv) {
   }
   if (first == "--version") return version();
   try {
-    return listen(argc, argv);
+    return first == "--bridge" ? bridge(argc, argv) : listen(argc, argv);
   } catch (const std::exception& failed) {
     return complain(failed.what());
   }
