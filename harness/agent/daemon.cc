@@ -63,6 +63,8 @@ Result<void> detach_from_caller() {
   return write_all(tell.get(), "!");
 }
 
+}  // namespace
+
 void serve_connections(State& state, const Registry& registry, int listener, const Stop& stop) {
   while (wait_readable(listener, Deadline::never(&stop)) == Wake::kReady) {
     Fd peer(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -72,8 +74,6 @@ void serve_connections(State& state, const Registry& registry, int listener, con
     serve_peer(state, registry, channel);
   }
 }
-
-}  // namespace
 
 Result<void> run_as_daemon(const DaemonOptions& options) {
   const fs::path socket = fs::absolute(options.socket);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "harness/agent/registry.h"
 #include "harness/base/result.h"
 
 namespace holdfast::agent {
@@ -16,5 +17,8 @@ struct DaemonOptions {
 /// other until SIGTERM or SIGINT; then closes everything that it holds and restores the drivers that it changed.
 /// Errors: the target's, before it listens.
 Result<void> run_as_daemon(const DaemonOptions& options);
+
+/// Serves the controllers that come to `listener`, one after the other, until `stop`.
+void serve_connections(State& state, const Registry& registry, int listener, const Stop& stop);
 
 }  // namespace holdfast::agent

@@ -1,7 +1,8 @@
 // What must process 1 do so that a bare kernel becomes a target?
 //
 // Mount the file systems that the kernel speaks through; load the modules of the payload in their order; open the link
-// (a virtio port by its name, else the second serial port); then serve it for ever.
+// (a virtio port by its name, else the second serial port); then serve it for ever. A payload that describes a network
+// makes its machine reachable by that instead: interface, sshd, and a unix socket for those that sshd lets in.
 #include "harness/agent/init.h"
 
 #include <fcntl.h>
@@ -22,9 +23,13 @@
 #include <string>
 #include <vector>
 
+#include "harness/agent/daemon.h"
 #include "harness/agent/identity.h"
+#include "harness/agent/network.h"
 #include "harness/agent/server.h"
+#include "harness/agent/ssh_service.h"
 #include "harness/agent/sysfs.h"
+#include "harness/agent/unix_socket.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 
@@ -38,6 +43,7 @@ constexpr const char* kPortName = "holdfast.agent";
 constexpr const char* kSerialPort = "/dev/ttyS1";
 constexpr const char* kModuleList = "/holdfast/modules.list";
 constexpr const char* kCarried = "/holdfast/files";
+constexpr const char* kSeed = "/holdfast/seed";
 constexpr const char* kWork = "/run/holdfast";
 
 /// True when it is mounted now, whoever did it.
@@ -156,6 +162,37 @@ void serve_links(State& state, const Registry& registry) {
   }
 }
 
+Result<Fd> try_to_be_reachable(const wire::Network& network) {
+  constexpr Millis kInterfacePatience{30'000};
+  TRY(bring_up(network, Deadline::after(kInterfacePatience)));
+  ::mkdir(kWork, 0700);
+  Fd listener = TRY(listen_at(wire::kAgentSocket));
+  TRY(start_sshd());
+  return listener;
+}
+
+/// Tries until it works: a driver that is late may still come, and nothing else can be done here. Whoever watches the
+/// console is told, and so is the controller, should it ever get here.
+Fd be_reachable(const wire::Network& network, Warnings& warnings) {
+  constexpr Millis kPause{5000};
+  seed_random(kSeed);
+  while (true) {
+    auto listener = try_to_be_reachable(network);
+    if (listener) return *std::move(listener);
+    say(listener.error().what);
+    if (warnings.empty() || warnings.back() != listener.error().what) warnings.push_back(listener.error().what);
+    wait_until(Deadline::after(kPause));
+  }
+}
+
+/// What the payload says of a network; nothing when the machine is reached by a port of its own.
+std::optional<wire::Network> network_of_payload(Warnings& warnings) {
+  auto network = carried_network(wire::kNetworkFile);
+  if (network) return *std::move(network);
+  warnings.push_back(network.error().what);
+  return std::nullopt;
+}
+
 }  // namespace
 
 void run_as_init() {
@@ -166,11 +203,20 @@ void run_as_init() {
   mount_all(warnings);
   open_console();
   load_modules(warnings);
+  Fd listener;
+  const auto network = network_of_payload(warnings);
+  if (network) listener = be_reachable(*network, warnings);
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
   const Registry registry = all_verbs();
+  const auto never = Stop::create();
+  if (network) say(fmt::format("up at {}, boot_id {}", network->address, state.hello.boot_id));
   while (true) {
     try {
-      serve_links(state, registry);
+      if (network && never) {
+        serve_connections(state, registry, listener.get(), *never);
+      } else {
+        serve_links(state, registry);
+      }
     } catch (const std::exception& failed) {  // no memory, most likely; process 1 must not end
       say(failed.what());
     }

@@ -1,4 +1,4 @@
-// holdfast-agent: the program on the target. Init of a virtual machine, or a daemon on a host.
+// holdfast-agent: the program on the target. Init of a target, or a daemon on a host.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,6 +7,7 @@
 #include "harness/agent/bridge.h"
 #include "harness/agent/daemon.h"
 #include "harness/agent/init.h"
+#include "harness/agent/login.h"
 #include "harness/base/digest.h"
 #include "harness/wire/frame.h"
 
@@ -24,7 +25,8 @@ constexpr const char* kHelp =
       Connects standard input and output to the agent that listens there, until either end hangs up.
   holdfast-agent --version | --help
 
-As process 1 it is the init of a virtual machine: it serves the virtio port "holdfast.agent", or else /dev/ttyS1.
+As process 1 it is the init of a target: it serves the virtio port "holdfast.agent", or else /dev/ttyS1; with a payload
+that describes a network it starts an sshd there, and is the shell of those that log in: they get --bridge, no more.
 )";
 
 int version() {
@@ -78,6 +80,7 @@ int main(int argc, char** argv) {
   }
   if (first == "--version") return version();
   try {
+    if (holdfast::agent::is_login(argc, argv)) return exit_code(holdfast::agent::log_in(argc, argv));
     return first == "--bridge" ? bridge(argc, argv) : listen(argc, argv);
   } catch (const std::exception& failed) {
     return complain(failed.what());

@@ -1,11 +1,15 @@
 // What does a target boot with beside its kernel, and how is it packed?
 #include "harness/payload/payload.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "harness/base/digest.h"
@@ -13,6 +17,8 @@
 #include "harness/base/text.h"
 #include "harness/payload/payload_cpio.h"
 #include "harness/payload/payload_modules.h"
+#include "harness/payload/program_closure.h"
+#include "harness/payload/remote_access.h"
 
 namespace holdfast {
 namespace {
@@ -34,6 +40,7 @@ struct Contents {
   Hashed agent;
   std::vector<Hashed> files;
   std::vector<Hashed> modules;  ///< in load order
+  std::vector<Hashed> sshd;     ///< the program and what it needs, at the same places as here; empty: none
   std::vector<std::string> absent;
   std::string key;
 };
@@ -43,19 +50,25 @@ Result<Hashed> hash(const fs::path& path) {
   return Hashed{.path = path, .sha256 = std::move(sha256)};
 }
 
-Result<Contents> look_at(const PayloadSpec& spec) {
+Result<Contents> look_at(const PayloadSpec& spec, const Deadline& deadline) {
   Contents contents;
   contents.agent = TRY_IN("the agent", hash(spec.agent));
   for (const fs::path& file : spec.files) contents.files.push_back(TRY(hash(file)));
   if (!spec.modules.empty()) {
-    ModuleChoice choice = TRY(choose_modules(spec.modules, payload_modules()));
+    std::vector<std::string> wanted = payload_modules();
+    wanted.insert(wanted.end(), spec.drivers.begin(), spec.drivers.end());
+    ModuleChoice choice = TRY(choose_modules(spec.modules, wanted));
     for (const fs::path& file : choice.files) contents.modules.push_back(TRY(hash(file)));
     contents.absent = std::move(choice.absent);
+  }
+  if (spec.remote) {
+    for (const fs::path& file : TRY(sshd_closure(deadline))) contents.sshd.push_back(TRY(hash(file)));
   }
   Digest key;
   key.add(kLayout).add(contents.agent.sha256);
   for (const Hashed& file : contents.files) key.add("file").add(file.sha256);
   for (const Hashed& file : contents.modules) key.add(module_name(file.path)).add(file.sha256);
+  for (const Hashed& file : contents.sshd) key.add(file.path.string()).add(file.sha256);
   contents.key = key.hex();
   return contents;
 }
@@ -71,6 +84,26 @@ Result<void> add_modules(CpioWriter& archive, const std::vector<Hashed>& modules
   return archive.file("holdfast/modules.list", list);
 }
 
+/// The sshd where it is here, and who there is: root, whose shell is the agent, and the user that sshd becomes while it
+/// does not yet know who speaks. No shadow file: nobody has a password.
+Result<void> add_sshd(CpioWriter& archive, const std::vector<Hashed>& sshd) {
+  std::set<fs::path> made{"/"};
+  const std::function<Result<void>(const fs::path&)> make = [&](const fs::path& folder) -> Result<void> {
+    if (!made.insert(folder).second) return {};
+    TRY(make(folder.parent_path()));
+    return archive.folder(folder.string().substr(1));
+  };
+  TRY(make("/etc"));
+  TRY(archive.file("etc/passwd", "root:*:0:0:root:/:/init\nsshd:*:1:1:sshd:/run/sshd:/init\n"));
+  TRY(archive.file("etc/group", "root:x:0:\nsshd:x:1:\n"));
+  TRY(archive.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"));
+  for (const Hashed& file : sshd) {
+    TRY(make(file.path.parent_path()));
+    TRY(archive.file_from(file.path.string().substr(1), file.path, file.sha256, 0755));
+  }
+  return {};
+}
+
 Result<std::string> write_archive(const Contents& contents, const fs::path& path, const Deadline& deadline) {
   CpioWriter archive = TRY(CpioWriter::create(path));
   for (const char* name : {"dev", "proc", "sys", "tmp", "run", "holdfast", "holdfast/files"}) TRY(archive.folder(name));
@@ -83,13 +116,30 @@ Result<std::string> write_archive(const Contents& contents, const fs::path& path
     TRY(archive.file_from(fmt::format("holdfast/files/{}", file.sha256), file.path, file.sha256, 0644));
   }
   if (!contents.modules.empty()) TRY(add_modules(archive, contents.modules, deadline));
+  if (!contents.sshd.empty()) TRY(add_sshd(archive, contents.sshd));
   return archive.finish();
 }
 
+/// Puts the one boot's part behind the archive `path`; gives the digest of both.
+Result<std::string> append_remote_part(const RemoteAccess& remote, const fs::path& path) {
+  if (::chmod(path.c_str(), 0600) != 0) return system_error(fmt::format("keep {} private", path.string()), errno);
+  const fs::path part = path.string() + ".remote";
+  auto written = write_remote_part(remote, part);
+  const auto bytes = read_file(part);
+  ::unlink(part.c_str());
+  if (!written) return written;
+  if (!bytes) return bytes.error();
+  const Fd whole = TRY(open_file(path, O_WRONLY | O_APPEND));
+  TRY_IN(path.string(), write_all(whole.get(), *bytes));
+  return sha256_file(path);
+}
+
 /// Writes beside `path` and renames. The name beside it is unique, since threads and processes may write the same one.
-Result<Payload> write_contents(const Contents& contents, const fs::path& path, const Deadline& deadline) {
+Result<Payload> write_contents(const Contents& contents, const RemoteAccess* remote, const fs::path& path,
+                               const Deadline& deadline) {
   const fs::path beside = fmt::format("{}.{}.new", path.string(), random_hex(8));
   auto digest = write_archive(contents, beside, deadline);
+  if (digest && remote != nullptr) digest = append_remote_part(*remote, beside);
   if (digest && ::rename(beside.c_str(), path.c_str()) != 0) {
     digest = system_error(fmt::format("put {} into place", path.string()), errno);
   }
@@ -114,12 +164,12 @@ void forget_unused(const fs::path& cache) {
 }  // namespace
 
 Result<Payload> write_payload(const PayloadSpec& spec, const fs::path& path, const Deadline& deadline) {
-  const Contents contents = TRY(look_at(spec));
-  return write_contents(contents, path, deadline);
+  const Contents contents = TRY(look_at(spec, deadline));
+  return write_contents(contents, spec.remote ? &*spec.remote : nullptr, path, deadline);
 }
 
 Result<Payload> cached_payload(const PayloadSpec& spec, const fs::path& cache, const Deadline& deadline) {
-  const Contents contents = TRY(look_at(spec));
+  const Contents contents = TRY(look_at(spec, deadline));
   const fs::path path = cache / (contents.key + ".cpio");
   const fs::path note = cache / (contents.key + ".sha256");
   std::error_code missing;
@@ -130,7 +180,7 @@ Result<Payload> cached_payload(const PayloadSpec& spec, const fs::path& cache, c
   }
   TRY(make_dirs(cache));
   forget_unused(cache);
-  Payload payload = TRY(write_contents(contents, path, deadline));
+  Payload payload = TRY(write_contents(contents, nullptr, path, deadline));
   TRY(write_file_atomic(note, payload.sha256));
   return payload;
 }

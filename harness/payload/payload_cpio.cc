@@ -20,8 +20,8 @@ constexpr size_t kArchiveBlock = 512;  // of the whole archive, as cpio itself p
 
 }  // namespace
 
-Result<CpioWriter> CpioWriter::create(const std::filesystem::path& path) {
-  Fd fd = TRY(open_file(path, O_WRONLY | O_CREAT | O_TRUNC));
+Result<CpioWriter> CpioWriter::create(const std::filesystem::path& path, unsigned permissions) {
+  Fd fd = TRY(open_file(path, O_WRONLY | O_CREAT | O_TRUNC, permissions));
   return CpioWriter(path, std::move(fd));
 }
 

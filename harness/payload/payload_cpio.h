@@ -19,7 +19,7 @@ namespace holdfast {
 /// Source: Documentation/driver-api/early-userspace/buffer-format.rst in the Linux tree.
 class CpioWriter {
  public:
-  static Result<CpioWriter> create(const std::filesystem::path& path);
+  static Result<CpioWriter> create(const std::filesystem::path& path, unsigned permissions = 0644);
 
   Result<void> folder(std::string_view name, uint32_t permissions = 0755);
   Result<void> file(std::string_view name, std::string_view content, uint32_t permissions = 0644);

@@ -21,4 +21,8 @@ struct RemoteAccess {
   RemoteSsh ssh;
 };
 
+/// What the sshd of a payload is told: root alone, by the one key, on the management address alone, no terminal,
+/// nothing passed on.
+std::string sshd_config(const RemoteAccess& remote);
+
 }  // namespace holdfast
