@@ -84,6 +84,8 @@ void seed_random(const std::filesystem::path& seed) {
 }
 
 Result<void> start_sshd() {
+  // An initramfs may be a tmpfs, whose top anybody may write to; sshd trusts no keys that anybody could have put there.
+  ::chmod("/", 0755);
   // Where sshd locks itself up while it does not know who speaks; built into it, and only root may write there.
   ::mkdir("/run/sshd", 0755);
   const pid_t keeper = ::fork();
