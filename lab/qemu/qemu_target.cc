@@ -18,8 +18,8 @@
 #include "harness/base/text.h"
 #include "harness/hot_plug.h"
 #include "harness/payload/payload.h"
+#include "lab/console/serial_console.h"
 #include "lab/qemu/parts.h"
-#include "lab/qemu/serial_console.h"
 #include "lab/qemu/vm.h"
 
 namespace holdfast::lab {

@@ -1,5 +1,5 @@
 // Is every byte of a console recorded, found, and kept in bounded memory?
-#include "lab/qemu/serial_console.h"
+#include "lab/console/serial_console.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

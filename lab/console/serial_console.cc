@@ -1,5 +1,5 @@
 // Where do the bytes of a virtual machine's serial port go?
-#include "lab/qemu/serial_console.h"
+#include "lab/console/serial_console.h"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
