@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -177,6 +178,7 @@ class Scenario {
   ScenarioSetup setup_;
   std::unique_ptr<Agent> last_agent_;
   std::vector<Bound> expected_;
+  std::set<std::string> natives_;  ///< native drivers of all devices that this case has expected so far
   std::vector<PciChange> changes_;
   Properties properties_;
   std::string nonce_;

@@ -7,27 +7,14 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/scenario.h"
+#include "harness/steps/native_drivers.h"
 
 namespace holdfast {
 namespace {
 
-/// Kernel B's native drivers would take a preserved device before anybody could look at the state it arrived in. Where
-/// they are built in, only their init function can be kept from running
-/// (Documentation/admin-guide/kernel-parameters.txt, initcall_blacklist). Names of functions that are not there do no
-/// harm.
-constexpr std::string_view kNoNativeDrivers = "initcall_blacklist=e1000_init_module,nvme_init,virtio_net_driver_init";
-
 /// A word of the command line that only this kexec of this case can have put there.
 std::string nonce_word(const std::string& nonce, int kexecs) {
   return fmt::format("holdfast.nonce={}.{}", nonce, kexecs);
-}
-
-std::string next_cmdline(const ScenarioSetup& setup, const KexecOptions& options, const std::string& nonce,
-                         int kexecs) {
-  std::vector<std::string> words{setup.target.base_cmdline(), setup.next_append, options.append,
-                                 nonce_word(nonce, kexecs)};
-  if (!options.expected.empty()) words.emplace_back(kNoNativeDrivers);
-  return join_words(std::move(words));
 }
 
 Error not_kexec(std::string why, const wire::Hello& now) {
@@ -67,9 +54,15 @@ const KernelImage& Scenario::image_for(const KexecOptions& options) const {
 }
 
 Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions& options, const Deadline& deadline) {
+  std::vector<std::string> words{setup_.target.base_cmdline(), setup_.next_append, options.append,
+                                 nonce_word(nonce_, kexecs_ + 1)};
+  if (!options.expected.empty()) {
+    add_native_drivers(options.expected, natives_);
+    words.push_back(keep_drivers_off(natives_, setup_.target.vital_drivers()));
+  }
   return wire::KexecLoad{.kernel = TRY(kernel.agent().upload(image_for(options).path, deadline)),
                          .initrd = "same",
-                         .cmdline = next_cmdline(setup_, options, nonce_, kexecs_ + 1)};
+                         .cmdline = join_words(std::move(words))};
 }
 
 Result<void> Scenario::load_next(Running& kernel, const KexecOptions& options) {
