@@ -16,9 +16,9 @@ std::optional<Level> level_from(std::string_view text);
 
 /// A test device of a target, as the inventory declares it.
 struct Device {
-  std::string role;                 ///< "e1000e": unique in its target
-  std::string bdf;                  ///< address in kernel A, "0000:01:00.0"
-  std::string model;                ///< "e1000e", "nvme", "edu"...; free text on metal
+  std::string role;   ///< "e1000e": unique in its target
+  std::string bdf;    ///< address in kernel A, "0000:01:00.0"; empty in a plan: the host is still to be asked
+  std::string model;  ///< "e1000e", "nvme", "edu"...; free text on metal
   std::vector<std::string> traits;  ///< "msi", "msix", "intx", "reset", "dma-engine", "behind-switch", "behind-bridge",
                                     ///< "native-driver", "sriov", "multifunction", "spare" (plugged in later)...
   std::string topology = {};        ///< the machine that the target is made into for it; empty: its ordinary one

@@ -56,7 +56,8 @@ Result<void> check_filter(const std::string& filter, const std::vector<CaseInfo>
 /// Addresses are those of the ordinary machine; another one may have something else there.
 bool same_device(const Device& device, std::string_view wanted) {
   if (device.role == wanted) return true;
-  return device.topology.empty() && (device.bdf == wanted || device.bdf == fmt::format("0000:{}", wanted));
+  if (device.bdf.empty() || !device.topology.empty()) return false;
+  return device.bdf == wanted || device.bdf == fmt::format("0000:{}", wanted);
 }
 
 Result<void> check_devices(const Selection& selection, const std::vector<TargetProfile>& targets) {
@@ -64,7 +65,7 @@ Result<void> check_devices(const Selection& selection, const std::vector<TargetP
   for (const TargetProfile& target : targets) {
     for (const Device& device : target.devices) {
       known.push_back(device.role);
-      known.push_back(device.bdf);
+      if (!device.bdf.empty()) known.push_back(device.bdf);
     }
   }
   for (const std::string& wanted : selection.devices) {

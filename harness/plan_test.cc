@@ -164,6 +164,17 @@ TEST(Plan, RefusesACaseThatIsNoneAndNamesTheNearest) {
   EXPECT_THAT(plan.error().what, HasSubstr("'Preserve.Each'"));
 }
 
+TEST(Plan, KnowsADeviceWithoutAnAddressByItsRoleOnly) {
+  TargetProfile host = vm();
+  for (Device& device : host.devices) device.bdf.clear();
+  EXPECT_THAT(running(*plan_for({.devices = {"nic"}}, true, host)), testing::Contains("Preserve.One/nic"));
+  for (const char* wanted : {"", "x", "01:00.0"}) {
+    const auto plan = plan_for({.devices = {wanted}}, true, host);
+    ASSERT_FALSE(plan) << wanted;
+    EXPECT_THAT(plan.error().what, testing::Not(HasSubstr("did you mean ''")));
+  }
+}
+
 TEST(Plan, RefusesADeviceThatIsNoneAndNamesTheNearest) {
   const auto plan = plan_for({.devices = {"nci"}});
   ASSERT_FALSE(plan);
