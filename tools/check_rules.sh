@@ -35,7 +35,7 @@ deny engine-knows-no-fixtures '^(harness|lab|reports)/' '(_test\.(cc|h)$|^harnes
 
 deny lab-knows-core '^lab/' "$none" "$include\"(reports|cases)/" \
   'lab and reports never know each other; the event stream is between them.' \
-  lab/inventory.cc '#include "reports/junit.h"'
+  lab/profiles.cc '#include "reports/junit.h"'
 
 deny reports-know-events '^reports/' "$none" "$include\"(lab|cases|harness/agent|harness/steps)/" \
   'A report is a consumer of events: what it needs and does not find there belongs into an event.' \
@@ -58,6 +58,10 @@ deny libpci-in-pci "$cxx" '^harness/pci/[a-z_]*\.cc$' "(#\s*include\s*<pci/|\bpc
 deny pugixml-in-junit "$cxx" '^(reports/junit[a-z_]*|harness/e2e/program)\.cc$' "$include<pugixml" \
   'pugixml writes bytes that XML forbids: text is cleaned in one place before it gets there. (e2e only reads.)' \
   reports/html.cc '#include <pugixml.hpp>'
+
+deny toml-in-inventory "$cxx" '^lab/inventory/toml_table\.cc$' "$include<toml" \
+  'One file knows how TOML is read, so that every mistake in it is pointed at in the same way.' \
+  lab/profiles.cc '#include <toml++/toml.h>'
 
 deny sodium-in-digest "$cxx" '^harness/base/digest[a-z_]*\.cc$' "$include<sodium" \
   'One way to make a checksum.' \

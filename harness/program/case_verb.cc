@@ -11,7 +11,7 @@
 #include "harness/kernel_choice.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
-#include "lab/inventory.h"
+#include "lab/inventory/inventory.h"
 #include "lab/qemu/qemu_target.h"
 
 namespace holdfast {

@@ -16,7 +16,7 @@
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "harness/run.h"
-#include "lab/inventory.h"
+#include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
 #include "reports/journal.h"
 #include "reports/junit.h"

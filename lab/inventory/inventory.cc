@@ -65,12 +65,14 @@ Result<Leases> read_leases(const Table& table) {
   Leases leases;
   leases.declared_at = table.at();
   leases.folder = TRY(table.path("folder"));
+  leases.folder_named = !leases.folder.empty();
   const auto heartbeat = TRY(table.integer("heartbeat_s", {1, 3600}, leases.heartbeat.count()));
   const auto expiry = TRY(table.integer("expires_after_s", {3, 86400}, leases.expires_after.count()));
   if (expiry < 3 * heartbeat) {
-    return table.error(table.has("expires_after_s") ? "expires_after_s" : "heartbeat_s",
-                       fmt::format("leases that expire after {} s need a heartbeat every {} s at least, not every {} s",
-                                   expiry, expiry / 3, heartbeat))
+    return table
+        .error(table.has("expires_after_s") ? "expires_after_s" : "heartbeat_s",
+               fmt::format("leases that expire after {} s need a heartbeat every {} s at least, not every {} s", expiry,
+                           expiry / 3, heartbeat))
         .because("one heartbeat that is late must not cost a host");
   }
   leases.heartbeat = std::chrono::seconds(heartbeat);

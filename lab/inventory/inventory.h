@@ -1,7 +1,7 @@
 // What does a lab's inventory say? lab/README.md has all its keys.
 //
-// sections.* lists the keys, toml_table.* reads a table strictly, host_reader.* and access_reader.* a host, inventory.cc
-// the rest and the files that are included.
+// sections.* lists the keys, toml_table.* reads a table strictly, host_reader.* and access_reader.* a host,
+// inventory.cc the rest and the files that are included.
 #pragma once
 
 #include <chrono>
@@ -32,6 +32,7 @@ struct Vm {
 struct Leases {
   /// Shared by all controllers. Absolute; may not be there yet. Empty only where there is no host to lease.
   std::filesystem::path folder = {};
+  bool folder_named = false;               ///< by the inventory; else it is the user's own, and may be made
   std::chrono::seconds heartbeat{10};      ///< how often a holder says that it is alive
   std::chrono::seconds expires_after{60};  ///< without a heartbeat; at least three of them
   std::string declared_at = {};            ///< empty: the defaults
