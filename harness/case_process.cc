@@ -3,11 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 
 #include "harness/base/file.h"
@@ -24,13 +28,15 @@ constexpr Millis kMargin{30'000};
 constexpr Millis kReleaseLimit{8'000};
 constexpr size_t kLongestLine = size_t{8} << 20;
 
-std::vector<std::string> argv_for(const PlannedCase& planned, int number, const RunSettings& settings, int events_fd) {
+std::vector<std::string> argv_for(const Attempt& attempt, const RunSettings& settings, int events_fd) {
   std::vector<std::string> argv = settings.case_argv;
   const auto add = [&](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
-  add({"--target", planned.target, "--case", planned.info->full_name()});
-  for (const Device& device : planned.devices) add({"--device", device.role});
-  add({"--attempt", std::to_string(number), "--events-fd", std::to_string(events_fd), "--run-dir",
+  add({"--target", attempt.where.target, "--case", attempt.planned.info->full_name()});
+  for (const Device& device : attempt.planned.devices) add({"--device", device.role});
+  add({"--attempt", std::to_string(attempt.where.attempt), "--events-fd", std::to_string(events_fd), "--run-dir",
        settings.dir.string()});
+  if (attempt.several_targets) add({"--several-targets"});
+  if (attempt.custody != nullptr) std::ranges::copy(attempt.custody->case_argv(), std::back_inserter(argv));
   if (!settings.gtest_args.empty()) add({"--"});
   argv.insert(argv.end(), settings.gtest_args.begin(), settings.gtest_args.end());
   return argv;
@@ -89,14 +95,31 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-/// Reads events until the process closes its end. False when it did not within the deadline or was stopped.
-Wake listen(int fd, Listener& listener, const Deadline& deadline) {
+/// How the listening to a case's process ended.
+enum class End { kClosed, kDeadline, kStopped, kLost };
+
+/// Waits for the process to say something, or for what ends the waiting. kClosed: there is something to read.
+End wait_for_words(int fd, const Deadline& deadline, const Stop* lost) {
+  while (true) {
+    const auto fd_of = [](const Stop* stop) { return stop != nullptr ? stop->fd() : -1; };
+    std::array<pollfd, 3> fds{{{.fd = fd, .events = POLLIN, .revents = 0},
+                               {.fd = fd_of(deadline.stop()), .events = POLLIN, .revents = 0},
+                               {.fd = fd_of(lost), .events = POLLIN, .revents = 0}}};
+    const auto timeout = static_cast<int>(std::min<Millis::rep>(deadline.remaining().count(), INT_MAX));
+    const int count = ::poll(fds.data(), fds.size(), timeout);
+    if (count > 0) return fds[2].revents != 0 ? End::kLost : fds[1].revents != 0 ? End::kStopped : End::kClosed;
+    if (deadline.expired()) return End::kDeadline;
+  }
+}
+
+/// Reads events until the process closes its end, or something else ends the listening.
+End listen(int fd, Listener& listener, const Deadline& deadline, const Stop* lost) {
   std::array<char, 65536> piece;
   while (true) {
-    if (const Wake wake = wait_readable(fd, deadline); wake != Wake::kReady) return wake;
+    if (const End end = wait_for_words(fd, deadline, lost); end != End::kClosed) return end;
     const ssize_t got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return Wake::kReady;
+    if (got <= 0) return End::kClosed;
     listener.take(std::string_view(piece.data(), static_cast<size_t>(got)));
   }
 }
@@ -116,55 +139,63 @@ Deadline deadline_for(const PlannedCase& planned, const Controller& controller) 
 }
 
 /// Waits for the end of the process, by force when it has to be, and says how the waiting ended.
-Wake see_to_its_end(Process& process, Fd events, Listener& listener, const Deadline& deadline) {
-  const Wake wake = listen(events.get(), listener, deadline);
-  if (wake == Wake::kStopped) {
+End see_to_its_end(Process& process, Fd events, Listener& listener, const Deadline& deadline, const Stop* lost) {
+  const End end = listen(events.get(), listener, deadline, lost);
+  if (end == End::kStopped) {
     process.signal_group(SIGTERM);
-    listen(events.get(), listener, Deadline::after(kReleaseLimit));
+    if (listen(events.get(), listener, Deadline::after(kReleaseLimit), lost) == End::kLost) return End::kLost;
   }
-  process.stop(wake == Wake::kDeadline ? Millis(0) : kReleaseLimit);
-  return wake;
+  // Who must not touch the machine gets no time to tidy it up.
+  if (end == End::kLost) process.signal_group(SIGKILL);
+  process.stop(end == End::kDeadline ? Millis(0) : kReleaseLimit);
+  return end;
 }
 
-Result<AttemptEnded> attempt_in_process(const PlannedCase& planned, int number, const std::filesystem::path& dir,
-                                        Listener& listener, const Controller& controller) {
+Result<AttemptEnded> attempt_in_process(const Attempt& attempt, const std::filesystem::path& dir, Listener& listener,
+                                        const Controller& controller) {
   TRY(make_dirs(dir));
   const auto log = dir / "harness.log";
   const Fd output = TRY(open_file(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND));
   Pipe pipe = TRY(make_pipe());
   const int events_fd = pipe.write_end.get();
-  Process process = TRY(Process::start({.argv = argv_for(planned, number, controller.settings, events_fd),
+  Process process = TRY(Process::start({.argv = argv_for(attempt, controller.settings, events_fd),
                                         .stdout_fd = output.get(),
                                         .stderr_fd = output.get(),
                                         .keep_fds = {events_fd}}));
   pipe.write_end.reset();
-  const Wake wake = see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(planned, controller));
-  if (wake == Wake::kDeadline) {
+  const Stop* lost = attempt.custody != nullptr ? &attempt.custody->lost() : nullptr;
+  const End end =
+      see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(attempt.planned, controller), lost);
+  if (end == End::kLost) {
+    return lab_error("lease-lost",
+                     fmt::format("{} was lost while the case ran, in phase {}: it must not be touched any "
+                                 "more, and what the case saw proves nothing",
+                                 attempt.where.target, listener.last_phase()));
+  }
+  if (end == End::kDeadline) {
     return harness_error("case-hung", fmt::format("the case did not end within {} s and was killed; it was in phase {}",
-                                                  planned.info->needs.timeout.count(), listener.last_phase()));
+                                                  attempt.planned.info->needs.timeout.count(), listener.last_phase()));
   }
   if (listener.ended()) return std::move(*listener.ended());
-  if (wake == Wake::kStopped) return wait_error(wake, "the case");
+  if (end == End::kStopped) return wait_error(Wake::kStopped, "the case");
   return from_exit(process.stop(), log);
 }
 
 }  // namespace
 
-AttemptEnded run_attempt(const PlannedCase& planned, int number, const std::string& suite,
-                         const Controller& controller) {
-  const Where where{planned.target, planned.id, number};
-  const std::string dir = attempt_dir(where);
+AttemptEnded run_attempt(const Attempt& attempt, const Controller& controller) {
+  const std::string dir = attempt_dir(attempt.where, attempt.several_targets);
   const auto began = Deadline::Clock::now();
-  controller.events.on(CaseStarted{where});
-  Listener listener(controller.events, suite);
-  auto ended = attempt_in_process(planned, number, controller.settings.dir / dir, listener, controller);
+  controller.events.on(CaseStarted{attempt.where});
+  Listener listener(controller.events, attempt.suite);
+  auto ended = attempt_in_process(attempt, controller.settings.dir / dir, listener, controller);
   AttemptEnded result;
   if (ended) {
     result = std::move(*ended);
   } else {
     result.verdict = Verdict::from(ended.error());
   }
-  result.where = where;
+  result.where = attempt.where;
   result.dir = dir;
   result.took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began);
   controller.events.on(result);

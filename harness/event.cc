@@ -11,10 +11,11 @@ std::string CaseId::key() const {
 
 std::string CaseId::classname() const { return device.empty() ? suite : fmt::format("{}.{}", suite, device); }
 
-std::string attempt_dir(const Where& where) {
+std::string attempt_dir(const Where& where, bool several_targets) {
   const CaseId& id = where.id;
-  return fmt::format("cases/{}.{}/{}/attempt-{}", id.suite, id.name, id.device.empty() ? "none" : id.device,
-                     where.attempt);
+  const std::string of_target = several_targets ? where.target + "/" : "";
+  return fmt::format("cases/{}.{}/{}/{}attempt-{}", id.suite, id.name, id.device.empty() ? "none" : id.device,
+                     of_target, where.attempt);
 }
 
 }  // namespace holdfast

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,8 +35,9 @@ struct Where {
   int attempt = 1;
 };
 
-/// The folder of an attempt, relative to the run's: "cases/Preserve.DeviceKeepsItsAddress/e1000e/attempt-1".
-std::string attempt_dir(const Where& where);
+/// The folder of an attempt, relative to the run's: "cases/Preserve.DeviceKeepsItsAddress/e1000e/attempt-1". In a run
+/// of `several_targets` the same case may be on each: ".../e1000e/metal-1/attempt-1".
+std::string attempt_dir(const Where& where, bool several_targets = false);
 
 struct RunStarted {
   std::string run_id;
@@ -96,6 +98,14 @@ struct FindingAllowed {
   std::string pattern;  ///< the entry's title
   std::string reason;   ///< the entry's reason
 };
+/// One rung of the ladder that brings a machine back, tried because of `why`. It comes between cases.
+struct Recovery {
+  std::string target;
+  std::string rung;  ///< "ssh reboot", "power cycle", "quarantine"...
+  bool ok = false;   ///< the machine was healthy after it
+  std::chrono::milliseconds took{0};
+  std::string why;  ///< what was wrong before it; when not ok, what still is
+};
 /// Something a reader should know that changes no verdict: a fall back to TCG, a cleanup that failed.
 struct Note {
   enum class Level { kInfo, kWarning };
@@ -110,13 +120,27 @@ struct RunEnded {
 };
 
 using Event = std::variant<RunStarted, SuiteFacts, CaseStarted, PhaseStarted, PhaseEnded, AttemptEnded, CaseSettled,
-                           Intent, FindingAllowed, Note, RunEnded>;
+                           Intent, FindingAllowed, Recovery, Note, RunEnded>;
 
 /// Takes events. Calls come one at a time (the run serialises them) and must not throw.
 class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void on(const Event& event) = 0;
+};
+
+/// Lets events of several threads through to `inner` one at a time.
+class OneAtATime : public EventSink {
+ public:
+  explicit OneAtATime(EventSink& inner) : inner_(inner) {}
+  void on(const Event& event) override {
+    const std::scoped_lock lock(mutex_);
+    inner_.on(event);
+  }
+
+ private:
+  std::mutex mutex_;
+  EventSink& inner_;
 };
 
 }  // namespace holdfast

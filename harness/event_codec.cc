@@ -121,6 +121,14 @@ void fields(Visitor& visit, As<FindingAllowed> auto& event) {
   visit("reason", event.reason);
 }
 template <class Visitor>
+void fields(Visitor& visit, As<Recovery> auto& event) {
+  visit("target", event.target);
+  visit("rung", event.rung);
+  visit("ok", event.ok);
+  visit("took_ms", event.took);
+  visit("why", event.why);
+}
+template <class Visitor>
 void fields(Visitor& visit, As<Note> auto& event) {
   visit("level", event.level);
   visit("text", event.text);
@@ -136,7 +144,7 @@ void fields(Visitor& visit, As<RunEnded> auto& event) {
 /// The names of the alternatives of Event, in its order.
 constexpr std::array<std::string_view, std::variant_size_v<Event>> kNames = {
     "run-started",  "suite-facts", "case-started",    "phase-started", "phase-ended", "attempt-ended",
-    "case-settled", "intent",      "finding-allowed", "note",          "run-ended"};
+    "case-settled", "intent",      "finding-allowed", "recovery",      "note",        "run-ended"};
 
 /// Puts the members of one struct into a JSON object.
 class Writer {

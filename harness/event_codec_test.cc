@@ -59,6 +59,7 @@ std::vector<Event> all_events() {
                          .kernel = "B",
                          .pattern = "suspicious*",
                          .reason = "known"},
+          Recovery{.target = "metal-1", .rung = "power cycle", .ok = true, .took = milliseconds(74), .why = "silent"},
           Note{.level = Note::Level::kWarning, .text = "no KVM"},
           RunEnded{.tally = {.passed = 1, .failed = 2, .errors = 3, .skipped = 4},
                    .interrupted = true,
@@ -133,10 +134,10 @@ TEST(EventCodec, KeepsNumbersAndTruths) {
   ASSERT_TRUE(phase.ok());
   EXPECT_EQ(std::get<PhaseEnded>(*phase).took, milliseconds(1234));
   EXPECT_FALSE(std::get<PhaseEnded>(*phase).ok);
-  const auto note = decode_event(encode(all_events()[9]));
+  const auto note = decode_event(encode(all_events()[10]));
   ASSERT_TRUE(note.ok());
   EXPECT_EQ(std::get<Note>(*note).level, Note::Level::kWarning);
-  const auto ended = decode_event(encode(all_events()[10]));
+  const auto ended = decode_event(encode(all_events()[11]));
   ASSERT_TRUE(ended.ok());
   EXPECT_EQ(std::get<RunEnded>(*ended).tally.errors, 3);
   EXPECT_TRUE(std::get<RunEnded>(*ended).interrupted);

@@ -111,14 +111,16 @@ std::vector<std::vector<Device>> by_machine(const std::vector<Device>& devices) 
 }
 
 /// The groups of devices that the case runs with, one run for each; an empty list means that there are too few. All are
-/// of the first machine that has enough.
-std::vector<std::vector<Device>> device_groups(const DeviceNeed& need, const std::vector<Device>& devices) {
+/// of the first machine that has enough; but who names devices (`chosen`) means each, in whatever machine it is.
+std::vector<std::vector<Device>> device_groups(const DeviceNeed& need, const std::vector<Device>& devices,
+                                               bool chosen) {
   if (need.pick == DeviceNeed::Pick::kNone) return {{}};
+  const bool all_machines = chosen && need.pick == DeviceNeed::Pick::kEvery;
   std::vector<Device> fit;
   for (const std::vector<Device>& machine : by_machine(devices)) {
-    fit.clear();
+    if (!all_machines) fit.clear();
     std::ranges::copy_if(machine, std::back_inserter(fit), [&](const Device& d) { return fits(d, need.traits); });
-    if (fit.size() >= need.count) break;
+    if (!all_machines && fit.size() >= need.count) break;
   }
   if (fit.size() < need.count) return {};
   if (need.pick == DeviceNeed::Pick::kOne) return {{fit.begin(), fit.begin() + static_cast<long>(need.count)}};
@@ -155,7 +157,7 @@ std::string reason_to_skip(const CaseInfo& info, const TargetProfile& target, co
 /// The case once for each group of devices; once, skipped, when there are too few.
 std::vector<PlannedCase> place(const CaseInfo& info, const TargetProfile& target, const std::vector<Device>& devices,
                                const Selection& selection, std::string skip_reason) {
-  auto groups = device_groups(info.needs.devices, devices);
+  auto groups = device_groups(info.needs.devices, devices, !selection.devices.empty());
   if (groups.empty()) {
     if (skip_reason.empty()) skip_reason = too_few_devices(info.needs.devices, target, selection);
     groups.push_back({});
@@ -183,6 +185,18 @@ int Plan::to_skip() const { return static_cast<int>(cases.size()) - to_run(); }
 bool filter_selects(const std::string& filter, const CaseId& id) {
   const Filter parsed = parse_filter(filter);
   return any_pattern_matches(parsed.wanted, id) && !any_pattern_matches(parsed.unwanted, id);
+}
+
+bool can_take(const TargetProfile& target, const PlannedCase& planned) {
+  const Needs& needs = planned.info->needs;
+  const bool traits_there = std::ranges::all_of(needs.target_traits, [&](const std::string& trait) {
+    return std::ranges::find(target.traits, trait) != target.traits.end();
+  });
+  return traits_there && std::ranges::all_of(planned.devices, [&](const Device& device) {
+           const auto same = std::ranges::find(target.devices, device.role, &Device::role);
+           return same != target.devices.end() && same->topology == device.topology &&
+                  fits(*same, needs.devices.traits);
+         });
 }
 
 std::optional<SymbolNeed> first_missing(const std::vector<SymbolNeed>& symbols, const KernelImage& kernel) {

@@ -55,6 +55,10 @@ struct PlanKernels {
 Result<Plan> make_plan(const std::vector<CaseInfo>& cases, const std::vector<TargetProfile>& targets,
                        const Selection& selection, const PlanKernels& kernels);
 
+/// Whether a case that was planned for another target can run on this one as it was planned: the same roles, with what
+/// the case needs of devices and target.
+bool can_take(const TargetProfile& target, const PlannedCase& planned);
+
 /// Why `kernel` cannot offer `level`: names the first option that is missing. Nothing when it can, or cannot be told.
 std::optional<std::string> missing_for(Level level, const KernelImage& kernel);
 /// The first of `symbols` that `kernel` was built without.

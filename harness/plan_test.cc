@@ -149,6 +149,47 @@ TEST(Plan, TakesAnAddressForOneOfTheOrdinaryMachine) {
   EXPECT_THAT(running(*plan), testing::Not(testing::Contains("Preserve.Each/slot-1")));
 }
 
+TEST(Plan, RunsOnEachDeviceThatWasNamedInWhateverMachine) {
+  EXPECT_THAT(running(*plan_for({.filter = "Preserve.Each", .devices = {"slot-1", "nic"}}, true, with_slots())),
+              ElementsAre("Preserve.Each/nic", "Preserve.Each/slot-1"));
+}
+
+TEST(Plan, RunsOnEachTargetThatHasTheDeviceAndDropsNoneSilently) {
+  TargetProfile first = vm();
+  first.name = "first";
+  TargetProfile second = vm();
+  second.name = "second";
+  second.devices.resize(1);
+  TargetProfile bare = vm();
+  bare.name = "bare";
+  bare.devices.clear();
+  const auto plan = make_plan(cases(), {first, second, bare}, {.filter = "Preserve.Each", .devices = {"disk-1", "nic"}},
+                              {kernel(true), kernel(true)});
+  ASSERT_TRUE(plan);
+  std::vector<std::string> all;
+  for (const PlannedCase& one : plan->cases) {
+    all.push_back(one.target + " " + one.id.key() + (one.skip_reason.empty() ? "" : ": " + one.skip_reason));
+  }
+  EXPECT_THAT(all, ElementsAre("first Preserve.Each/nic", "first Preserve.Each/disk-1", "second Preserve.Each/nic",
+                               "bare Preserve.Each: target bare has no 1 device with msix among disk-1, nic"));
+}
+
+TEST(CanTake, WantsTheSameRolesAndWhatTheCaseNeeds) {
+  const auto plan = plan_for({.filter = "Preserve.Each/disk-1:Addresses.Control"});
+  ASSERT_EQ(plan->to_run(), 2);
+  const PlannedCase& control = plan->cases[0];
+  const PlannedCase& disk = plan->cases[1];
+  EXPECT_TRUE(can_take(vm(), control));
+  EXPECT_TRUE(can_take(vm(), disk));
+  TargetProfile other = vm();
+  other.traits = {};
+  EXPECT_FALSE(can_take(other, control)) << "not emulated";
+  other.devices[1].traits = {};
+  EXPECT_FALSE(can_take(other, disk)) << "a disk without msix";
+  other.devices[1] = other.devices[0];
+  EXPECT_FALSE(can_take(other, disk)) << "no such role";
+}
+
 TEST(Plan, FollowsTheFilter) {
   EXPECT_THAT(running(*plan_for({.filter = "Preserve.*:-*.Two:*.One"})),
               ElementsAre("Preserve.Each/nic", "Preserve.Each/disk-1"));

@@ -1,26 +1,37 @@
 // How is a plan carried out?
 //
-// Each slot of a target is a worker thread: it takes the next case of its target's queue and runs it in a process of
-// its own (case_process.h), again after an infra error or for --repeat, until the case is settled. All events pass one
-// gate, so that their consumers see one at a time. When somebody asks to stop, running cases release their targets and
-// nothing more is started.
+// Each slot of a target is a worker thread: it takes the next case of its target's queue (work_queue.h) and runs it in
+// a process of its own (case_process.h), again after an infra error or for --repeat, until the case is settled. A
+// target in somebody's custody has one worker, which has it made ready before each attempt; when the target is lost its
+// cases go elsewhere. All events pass one gate, so that their consumers see one at a time. When somebody asks to stop,
+// running cases release their targets and nothing more is started.
 #include "harness/run.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "harness/base/text.h"
 #include "harness/case_process.h"
+#include "harness/work_queue.h"
 
 namespace holdfast {
 namespace {
+
+// What each part of looking after a machine may take at most on a target of time scale 1; the custodian's own steps
+// have shorter limits. A ladder's last rungs switch the power off and on, and servers take many minutes to come up.
+constexpr Millis kTakeLimit = std::chrono::minutes(5);
+constexpr Millis kReadyLimit = std::chrono::minutes(60);
+constexpr Millis kGiveBackLimit = std::chrono::minutes(60);
+/// Of a run that was interrupted: somebody waits for its end.
+constexpr Millis kHastyGiveBackLimit = std::chrono::minutes(2);
 
 /// Lets events through one at a time and remembers the phases of each attempt, and which entries of the ignore list
 /// let something pass.
@@ -45,7 +56,7 @@ class Gate : public EventSink {
   }
 
  private:
-  static std::string key(const Where& where) { return where.target + "/" + attempt_dir(where); }
+  static std::string key(const Where& where) { return attempt_dir(where, /*several_targets=*/true); }
   EventSink& inner_;
   std::mutex mutex_;
   std::map<std::string, std::map<std::string, Millis>> phases_;
@@ -54,25 +65,44 @@ class Gate : public EventSink {
 
 class Execution {
  public:
-  Execution(const Plan& plan, const Controller& controller)
-      : settings_(controller.settings), gate_(controller.events), stop_(controller.stop) {
+  Execution(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller,
+            const Custodians& custodians)
+      : settings_(controller.settings),
+        gate_(controller.events),
+        stop_(controller.stop),
+        several_targets_(targets.size() > 1),
+        queue_(targets, names_of(custodians), controller.stop) {
     for (const PlannedCase& planned : plan.cases) {
       if (planned.skip_reason.empty()) {
-        queues_[planned.target].push_back(&planned);
+        queue_.add(planned, settings_.retry_infra);
       } else {
         skip(planned, planned.skip_reason);
       }
     }
   }
 
+  /// Of a target that looks after itself.
   void work_on(const std::string& target) {
-    while (const PlannedCase* planned = take(target)) {
-      if (failed_ && settings_.failfast) {
-        skip(*planned, "not run: --failfast, and a case before it failed");
-      } else {
-        run_case(*planned);
+    while (auto job = queue_.next(target)) {
+      if (!skipped_by_failfast(*job)) {
+        while (!attempt(*job, target, nullptr)) {
+        }
       }
+      queue_.done(target);
     }
+  }
+
+  void work_on(const std::string& target, Custody& custody) {
+    bool taken = false;
+    while (auto job = queue_.next(target)) {
+      if (skipped_by_failfast(*job)) {
+        queue_.done(target);
+        continue;
+      }
+      if (!work_through(*job, target, custody, taken)) return;
+      queue_.done(target);
+    }
+    if (taken) give_back(target, custody);
   }
 
   Gate& gate() { return gate_; }
@@ -89,44 +119,110 @@ class Execution {
   }
 
  private:
+  static std::set<std::string> names_of(const Custodians& custodians) {
+    std::set<std::string> names;
+    for (const auto& [name, custody] : custodians) names.insert(name);
+    return names;
+  }
+
   std::string suite_of(const PlannedCase& planned) const { return planned.target + "/" + settings_.kernels; }
 
-  const PlannedCase* take(const std::string& target) {
-    const std::scoped_lock lock(mutex_);
-    auto& queue = queues_[target];
-    if (queue.empty() || stop_.requested()) return nullptr;
-    const PlannedCase* next = queue.front();
-    queue.pop_front();
-    return next;
+  Deadline within(Millis limit, const Stop* stop) const {
+    const std::chrono::duration<double, std::milli> scaled = limit;
+    return Deadline::after(std::chrono::duration_cast<Millis>(scaled * std::max(1.0, settings_.timeout_scale)), stop);
   }
 
-  void run_case(const PlannedCase& planned) {
-    std::vector<AttemptEnded> attempts;
-    int infra_left = settings_.retry_infra;
-    int judged = 0;
-    while (judged < settings_.repeat) {
-      const int number = static_cast<int>(attempts.size()) + 1;
-      attempts.push_back(run_attempt(planned, number, suite_of(planned), {settings_, gate_, stop_}));
-      if (stop_.requested() && attempts.back().verdict.type == "harness.stopped") return;  // not decided: not reported
-      const Outcome outcome = attempts.back().verdict.outcome;
-      if (outcome == Outcome::kError && infra_left-- > 0) continue;
-      ++judged;
-      if (outcome == Outcome::kSkipped || outcome == Outcome::kError) break;  // trying again would tell nothing new
+  bool skipped_by_failfast(const Job& job) {
+    if (!failed_ || !settings_.failfast) return false;
+    skip(*job.planned, "not run: --failfast, and a case before it failed");
+    return true;
+  }
+
+  /// Attempt after attempt until the case is settled. False: the target is lost, or the run is to stop.
+  bool work_through(Job& job, const std::string& target, Custody& custody, bool& taken) {
+    while (true) {
+      if (auto ready = make_ready(custody, taken); !ready) {
+        if (!stop_.requested()) {
+          lose(target, ready.error(), std::move(job));
+        } else if (taken) {
+          give_back(target, custody);
+        }
+        return false;
+      }
+      const bool settled = attempt(job, target, &custody);
+      if (custody.lost().requested()) {
+        const Error gone = lab_error("lease-lost", fmt::format("{} was lost to somebody else", target));
+        lose(target, gone, settled ? std::optional<Job>() : std::move(job));
+        return false;
+      }
+      if (settled) return true;
     }
-    settle_case(planned, std::move(attempts));
   }
 
-  void settle_case(const PlannedCase& planned, std::vector<AttemptEnded> attempts) {
+  Result<void> make_ready(Custody& custody, bool& taken) {
+    if (!taken) TRY(custody.take(within(kTakeLimit, &stop_)));
+    taken = true;
+    return custody.make_ready(within(kReadyLimit, &stop_));
+  }
+
+  void give_back(const std::string& target, Custody& custody) {
+    const bool hasty = stop_.requested();
+    // A machine is given back even when the run is interrupted, so that stop does not end this.
+    auto back = custody.give_back(within(hasty ? kHastyGiveBackLimit : kGiveBackLimit, nullptr));
+    if (!back)
+      gate_.on(Note{Note::Level::kWarning, fmt::format("{} was not given back: {}", target, back.error().what)});
+  }
+
+  /// The target is out of the run: what it has left goes to others, or is settled as this error.
+  void lose(const std::string& target, const Error& error, std::optional<Job> in_hand) {
+    gate_.on(Note{Note::Level::kWarning, fmt::format("{} is out of this run: {}", target, error.what)});
+    for (Job& job : queue_.lose(target, std::move(in_hand))) settle_case(job, Verdict::from(error));
+  }
+
+  /// One attempt. True when the case is over: settled, or not decided because the run is to stop.
+  bool attempt(Job& job, const std::string& target, const Custody* custody) {
+    const Where where{.target = target, .id = job.planned->id, .attempt = number_for(job, target)};
+    job.attempts.push_back(run_attempt({.planned = *job.planned,
+                                        .where = where,
+                                        .suite = suite_of(*job.planned),
+                                        .several_targets = several_targets_,
+                                        .custody = custody},
+                                       {settings_, gate_, stop_}));
+    const Verdict& verdict = job.attempts.back().verdict;
+    if (stop_.requested() && verdict.type == "harness.stopped") return true;  // not decided: not reported
+    const bool error = verdict.outcome == Outcome::kError;
+    if (error && job.infra_left-- > 0) return false;
+    ++job.judged;
+    // After a skip or an error trying again would tell nothing new.
+    if (!error && verdict.outcome != Outcome::kSkipped && job.judged < settings_.repeat) return false;
+    settle_case(job, std::nullopt);
+    return true;
+  }
+
+  /// The next number of the case's attempts that no other attempt on this target has: a case of a lost target may come
+  /// to one that has the same case of its own.
+  int number_for(const Job& job, const std::string& target) {
+    const std::scoped_lock lock(mutex_);
+    int number = static_cast<int>(job.attempts.size()) + 1;
+    while (!numbers_.insert({target, job.planned->id, number}).second) ++number;
+    return number;
+  }
+
+  /// `instead`: what came instead of the attempt that was due.
+  void settle_case(Job& job, const std::optional<Verdict>& instead) {
     std::vector<Verdict> verdicts;
-    for (const AttemptEnded& attempt : attempts) verdicts.push_back(attempt.verdict);
+    for (const AttemptEnded& attempt : job.attempts) verdicts.push_back(attempt.verdict);
+    if (instead) verdicts.push_back(*instead);
+    const PlannedCase& planned = *job.planned;
     CaseSettled settled{.suite = suite_of(planned),
                         .target = planned.target,
                         .id = planned.id,
                         .verdict = settle(verdicts),
                         .attempts = {},
-                        .phases = gate_.phases(attempts.back().where),
+                        .phases = {},
                         .replay = replay(planned)};
-    settled.attempts = std::move(attempts);
+    if (!job.attempts.empty()) settled.phases = gate_.phases(job.attempts.back().where);
+    settled.attempts = std::move(job.attempts);
     finish(std::move(settled));
   }
 
@@ -160,15 +256,18 @@ class Execution {
   const RunSettings& settings_;
   Gate gate_;
   const Stop& stop_;
+  const bool several_targets_;
+  WorkQueue queue_;
   std::mutex mutex_;
-  std::map<std::string, std::deque<const PlannedCase*>> queues_;
   Tally tally_;
+  std::set<std::tuple<std::string, CaseId, int>> numbers_;
   std::atomic<bool> failed_ = false;
 };
 
 }  // namespace
 
-int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller) {
+int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller,
+              const Custodians& custodians) {
   const auto began = Deadline::Clock::now();
   const RunSettings& settings = controller.settings;
   controller.events.on(RunStarted{.run_id = settings.run_id,
@@ -176,10 +275,15 @@ int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const
                                   .planned = plan.to_run(),
                                   .skipped = plan.to_skip(),
                                   .properties = settings.properties});
-  Execution execution(plan, controller);
+  Execution execution(plan, targets, controller, custodians);
   {
     std::vector<std::jthread> workers;
     for (const TargetProfile& target : targets) {
+      if (const auto found = custodians.find(target.name); found != custodians.end()) {
+        workers.emplace_back(
+            [&execution, &target, custody = found->second.get()] { execution.work_on(target.name, *custody); });
+        continue;
+      }
       for (int slot = 0; slot < target.slots; ++slot) {
         workers.emplace_back([&execution, name = target.name] { execution.work_on(name); });
       }

@@ -7,6 +7,7 @@
 
 #include "harness/base/deadline.h"
 #include "harness/crash/allowance.h"
+#include "harness/custody.h"
 #include "harness/event.h"
 #include "harness/plan.h"
 
@@ -36,6 +37,11 @@ struct Controller {
 
 /// Carries out the plan and tells the controller's `events` of it, one event at a time. Ends early, after a clean
 /// release, when its `stop` is requested. Gives the exit code; whatever goes wrong in a case is that case's verdict.
-int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller);
+///
+/// Targets in `custodians` are taken before their first case, made ready before each attempt, and given back. When one
+/// is lost its cases go to another of them that can take them; where none can, each is settled as an error. Custodians
+/// that tell events themselves need a sink that takes them from several threads (OneAtATime).
+int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const Controller& controller,
+              const Custodians& custodians = {});
 
 }  // namespace holdfast

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
 #include <thread>
 
 #include "harness/base/file.h"
@@ -26,7 +28,9 @@ class Witness : public EventSink {
     if (const auto* one = std::get_if<PhaseEnded>(&event)) phases.push_back(one->phase);
     if (const auto* facts = std::get_if<SuiteFacts>(&event)) suites.push_back(facts->suite);
     if (const auto* note = std::get_if<Note>(&event)) notes.push_back(note->text);
+    if (const auto* attempt = std::get_if<AttemptEnded>(&event)) attempts.push_back(*attempt);
   }
+  std::vector<AttemptEnded> attempts;
   std::vector<std::string> notes;
   std::vector<CaseSettled> settled;
   std::vector<std::string> phases;
@@ -45,10 +49,13 @@ class CarryOut : public testing::Test {
     settings_.replay_argv = {"holdfast", "run"};
   }
 
-  /// The script finds the events descriptor in $fd and the attempt's number in $attempt.
+  /// The script finds the events descriptor in $fd, the attempt's number in $attempt, its target in $target, and in
+  /// $holds what the custody gave it.
   void script(const std::string& body) {
     const std::string text =
-        "while [ $# -gt 0 ]; do case $1 in --events-fd) fd=$2;; --attempt) attempt=$2;; esac; shift; done\n" + body;
+        "while [ $# -gt 0 ]; do case $1 in --events-fd) fd=$2;; --attempt) attempt=$2;; --target) target=$2;; "
+        "--holds) holds=$2;; esac; shift; done\n" +
+        body;
     ASSERT_TRUE(write_file(dir_.path() / "case.sh", text));
     settings_.case_argv = {"/bin/bash", (dir_.path() / "case.sh").string()};
   }
@@ -175,6 +182,213 @@ TEST_F(CarryOut, AStoppedRunReportsOnlyWhatWasDecided) {
   EXPECT_EQ(run(3), 130);
   EXPECT_EQ(witness_.settled.size(), 1U);
   EXPECT_TRUE(witness_.ended);
+}
+
+/// A custody that does as its test says and remembers what it was asked for.
+class FakeCustody : public Custody {
+ public:
+  Result<void> take(const Deadline& /*deadline*/) override {
+    calls.emplace_back("take");
+    return refuses_take ? Result<void>(lab_error("leased", "held by bob")) : Result<void>();
+  }
+  Result<void> make_ready(const Deadline& /*deadline*/) override {
+    calls.emplace_back("ready");
+    return healthy_for-- > 0 ? Result<void>() : Result<void>(lab_error("quarantined", "it is dead"));
+  }
+  Result<void> give_back(const Deadline& /*deadline*/) override {
+    calls.emplace_back("give back");
+    return {};
+  }
+  std::vector<std::string> case_argv() const override { return {"--holds", "it"}; }
+  const Stop& lost() const override { return lost_; }
+
+  bool refuses_take = false;
+  int healthy_for = 100;
+  std::vector<std::string> calls;
+
+ private:
+  Stop lost_ = *Stop::create();
+};
+
+class CarryOutOnMetal : public CarryOut {
+ protected:
+  CarryOutOnMetal() {
+    add_target("metal-1");
+    settings_.timeout_scale = 1.0;
+    info_.needs.devices = one_device({"msix"});
+  }
+
+  void add_target(const std::string& name, std::vector<std::string> traits = {"msix"}) {
+    const Device nic{.role = "nic", .bdf = "0000:01:00.0", .model = "nic", .traits = std::move(traits)};
+    targets_.push_back({.name = name, .devices = {nic}, .traits = {}, .slots = 1});
+    auto custody = std::make_unique<FakeCustody>();
+    custodies_[name] = custody.get();
+    custodians_[name] = std::move(custody);
+  }
+  void add_case(const std::string& target) {
+    ++cases_;
+    const std::string name = "Case" + std::to_string(cases_);
+    plan_.cases.push_back({.target = target,
+                           .info = &info_,
+                           .id = {"Suite", name, "nic"},
+                           .devices = {targets_.front().devices.front()},
+                           .skip_reason = {}});
+  }
+  int carry() { return carry_out(plan_, targets_, {settings_, witness_, stop_}, custodians_); }
+  /// "metal-1 Case1: metal-1#1 error, metal-2#2 passed": the case and its attempts.
+  std::vector<std::string> story() const {
+    std::vector<std::string> lines;
+    for (const CaseSettled& one : witness_.settled) {
+      std::string line = one.target + " " + one.id.name + " " + std::string(to_string(one.verdict.outcome));
+      for (const AttemptEnded& attempt : one.attempts) {
+        line += " " + attempt.where.target + "#" + std::to_string(attempt.where.attempt);
+      }
+      lines.push_back(line);
+    }
+    return lines;
+  }
+
+  std::vector<TargetProfile> targets_;
+  std::map<std::string, FakeCustody*> custodies_;
+  Custodians custodians_;
+  Plan plan_;
+  int cases_ = 0;
+};
+
+TEST_F(CarryOutOnMetal, TakesItOnceMakesItReadyBeforeEachCaseAndGivesItBack) {
+  script("[ \"$holds\" = it ] || exit 1\n" + ends_with(Verdict::passed()));
+  add_case("metal-1");
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 0);
+  EXPECT_THAT(custodies_["metal-1"]->calls, ElementsAre("take", "ready", "ready", "give back"));
+  EXPECT_EQ(witness_.attempts.at(0).dir, "cases/Suite.Case1/nic/attempt-1");
+}
+
+TEST_F(CarryOutOnMetal, IsLeftAloneWhenNothingRunsThere) {
+  script(ends_with(Verdict::passed()));
+  EXPECT_EQ(carry(), 3);
+  EXPECT_THAT(custodies_["metal-1"]->calls, testing::IsEmpty());
+}
+
+TEST_F(CarryOutOnMetal, EachCaseIsAnErrorWithoutAnAttemptWhenItCannotBeTaken) {
+  script(ends_with(Verdict::passed()));
+  custodies_["metal-1"]->refuses_take = true;
+  settings_.retry_infra = 3;
+  add_case("metal-1");
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 2);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 error", "metal-1 Case2 error"));
+  EXPECT_EQ(witness_.settled[0].verdict.type, "lab.leased");
+  EXPECT_THAT(witness_.notes, ElementsAre("metal-1 is out of this run: held by bob"));
+  EXPECT_THAT(custodies_["metal-1"]->calls, ElementsAre("take"));
+}
+
+TEST_F(CarryOutOnMetal, CasesOfALostTargetGoToOneThatCanTakeThem) {
+  script(ends_with(Verdict::passed()));
+  add_target("metal-2");
+  add_target("metal-3", {"intx"});
+  custodies_["metal-1"]->healthy_for = 1;
+  for (int i = 0; i < 3; ++i) add_case("metal-1");
+  EXPECT_EQ(carry(), 0);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 passed metal-1#1", "metal-1 Case2 passed metal-2#1",
+                                   "metal-1 Case3 passed metal-2#1"));
+  EXPECT_THAT(custodies_["metal-2"]->calls, ElementsAre("take", "ready", "ready", "give back"));
+  EXPECT_THAT(custodies_["metal-3"]->calls, testing::IsEmpty()) << "its device has no msix";
+}
+
+TEST_F(CarryOutOnMetal, NobodyStandsInForOneWithOtherDevices) {
+  script(ends_with(Verdict::passed()));
+  add_target("metal-2", {"intx"});
+  custodies_["metal-1"]->healthy_for = 0;
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 2);
+  EXPECT_EQ(witness_.settled.at(0).verdict.type, "lab.quarantined");
+}
+
+TEST_F(CarryOutOnMetal, AnInfraErrorIsTriedAgainElsewhereWhenTheMachineIsGone) {
+  script("if [ $target = metal-1 ]; then\n" + ends_with(lost()) + "else\n" + ends_with(Verdict::passed()) + "fi\n");
+  add_target("metal-2");
+  custodies_["metal-1"]->healthy_for = 1;
+  settings_.retry_infra = 1;
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 0);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 passed metal-1#1 metal-2#2"));
+  EXPECT_EQ(witness_.attempts.at(1).dir, "cases/Suite.Case1/nic/metal-2/attempt-2");
+}
+
+TEST_F(CarryOutOnMetal, AKernelFailureStaysOneWhenTheMachineIsGoneAfterIt) {
+  script(ends_with(failed()));
+  add_target("metal-2");
+  custodies_["metal-1"]->healthy_for = 1;
+  settings_.retry_infra = 5;
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 1);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 failed metal-1#1"));
+}
+
+TEST_F(CarryOutOnMetal, ARepeatThatCouldNotBeMadeIsNoPass) {
+  script(ends_with(Verdict::passed()));
+  custodies_["metal-1"]->healthy_for = 1;
+  settings_.repeat = 2;
+  add_case("metal-1");
+  EXPECT_EQ(carry(), 2);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 error metal-1#1"));
+}
+
+TEST_F(CarryOutOnMetal, WhenTheLeaseIsLostTheCaseIsKilledAndTheTargetLeftAlone) {
+  // What would be done on SIGTERM, and what comes later, must not happen: both touch the machine.
+  const std::string touched = (dir_.path() / "touched").string();
+  const std::string started = (dir_.path() / "started").string();
+  script("trap ': > " + touched + "; exit' TERM\n: > " + started + "\nsleep 60 & wait\n: > " + touched + "\n");
+  add_case("metal-1");
+  add_case("metal-1");
+  const std::jthread loses([&] {
+    while (!std::filesystem::exists(started)) wait_until(Deadline::after(Millis(5)));
+    custodies_["metal-1"]->lost().request();
+  });
+  EXPECT_EQ(carry(), 2);
+  EXPECT_EQ(witness_.attempts.at(0).verdict.type, "lab.lease-lost");
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 error metal-1#1", "metal-1 Case2 error"));
+  EXPECT_FALSE(std::filesystem::exists(touched));
+  EXPECT_THAT(custodies_["metal-1"]->calls, ElementsAre("take", "ready")) << "nothing is given back";
+}
+
+TEST_F(CarryOutOnMetal, AnInterruptedRunGivesItBack) {
+  const std::string started = (dir_.path() / "started").string();
+  script(": > " + started + "\nexec sleep 60\n");
+  add_case("metal-1");
+  const std::jthread asks([&] {
+    while (!std::filesystem::exists(started)) wait_until(Deadline::after(Millis(5)));
+    stop_.request();
+  });
+  EXPECT_EQ(carry(), 130);
+  EXPECT_THAT(custodies_["metal-1"]->calls, ElementsAre("take", "ready", "give back"));
+}
+
+TEST_F(CarryOutOnMetal, TheSameCaseOnTwoTargetsHasTwoFolders) {
+  script(ends_with(Verdict::passed()));
+  add_target("metal-2");
+  add_case("metal-1");
+  plan_.cases.push_back(plan_.cases.front());
+  plan_.cases.back().target = "metal-2";
+  EXPECT_EQ(carry(), 0);
+  std::vector<std::string> folders;
+  for (const AttemptEnded& one : witness_.attempts) folders.push_back(one.dir);
+  EXPECT_THAT(folders, testing::UnorderedElementsAre("cases/Suite.Case1/nic/metal-1/attempt-1",
+                                                     "cases/Suite.Case1/nic/metal-2/attempt-1"));
+}
+
+TEST_F(CarryOutOnMetal, ACaseThatComesToATargetWithTheSameCaseGetsAFolderOfItsOwn) {
+  script(ends_with(Verdict::passed()));
+  add_target("metal-2");
+  custodies_["metal-1"]->healthy_for = 0;
+  add_case("metal-1");
+  plan_.cases.push_back(plan_.cases.front());
+  plan_.cases.back().target = "metal-2";
+  EXPECT_EQ(carry(), 0);
+  ASSERT_EQ(witness_.attempts.size(), 2U);
+  EXPECT_NE(witness_.attempts[0].dir, witness_.attempts[1].dir);
+  EXPECT_EQ(witness_.attempts[0].where.target, "metal-2");
 }
 
 }  // namespace

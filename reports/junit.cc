@@ -35,9 +35,10 @@ void add_property(pugi::xml_node properties, std::string_view name, std::string_
 }
 
 /// What one attempt came to, in a line: "attempt 1: failed, kernel.hang: kernel B was silent (4.200 s)".
-std::string attempt_line(const AttemptEnded& attempt) {
+std::string attempt_line(const AttemptEnded& attempt, const std::string& planned_on) {
   const Verdict& verdict = attempt.verdict;
-  std::string line = fmt::format("attempt {}: {}", attempt.where.attempt, to_string(verdict.outcome));
+  std::string line = fmt::format("attempt {}{}: {}", attempt.where.attempt, elsewhere(attempt.where, planned_on),
+                                 to_string(verdict.outcome));
   if (!verdict.type.empty()) line += fmt::format(", {}: {}", verdict.type, verdict.message);
   return line + fmt::format(" ({} s)\n", seconds(attempt.took));
 }
@@ -53,7 +54,7 @@ std::string failure_text(const CaseSettled& settled) {
   std::string text;
   if (!settled.verdict.hint.empty()) text += fmt::format("try: {}\n", settled.verdict.hint);
   if (!settled.replay.empty()) text += fmt::format("replay: {}\n", settled.replay);
-  for (const AttemptEnded& attempt : settled.attempts) text += attempt_line(attempt);
+  for (const AttemptEnded& attempt : settled.attempts) text += attempt_line(attempt, settled.target);
   for (const AttemptEnded& attempt : settled.attempts) {
     if (!attempt.dir.empty()) text += fmt::format("files: {}\n", attempt.dir);
   }
@@ -69,12 +70,12 @@ std::string failure_text(const CaseSettled& settled) {
 }
 
 /// An element that says of one attempt among several what came of it, named as Surefire names these.
-void add_attempt(pugi::xml_node testcase, const AttemptEnded& attempt, const char* name, bool with_evidence) {
+void add_attempt(pugi::xml_node testcase, const CaseSettled& settled, const AttemptEnded& attempt, const char* name) {
   pugi::xml_node node = testcase.append_child(name);
   set(node, "message", attempt.verdict.message);
   set(node, "type", attempt.verdict.type);
-  std::string text = attempt_line(attempt);
-  if (with_evidence) append_evidence(text, attempt.verdict.evidence, "");
+  std::string text = attempt_line(attempt, settled.target);
+  if (settled.verdict.outcome == Outcome::kPassed) append_evidence(text, attempt.verdict.evidence, "");
   set_text(node, capped_tail(text, kEvidenceLimit, attempt.dir));
 }
 
@@ -92,7 +93,7 @@ void add_other_attempts(pugi::xml_node testcase, const CaseSettled& settled) {
     }
     const bool error = outcome == Outcome::kError;
     const char* name = also_passed ? (error ? "flakyError" : "flakyFailure") : (error ? "rerunError" : "rerunFailure");
-    add_attempt(testcase, attempt, name, settled.verdict.outcome == Outcome::kPassed);
+    add_attempt(testcase, settled, attempt, name);
   }
 }
 
@@ -177,6 +178,10 @@ void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRe
   for (const auto& [key, value] : suite.facts) facts.insert_or_assign(key, value);
   pugi::xml_node properties = node.append_child("properties");
   for (const auto& [key, value] : facts) add_property(properties, key, value);
+  int number = 0;
+  for (const std::string& recovery : record.recoveries(name)) {
+    add_property(properties, fmt::format("recovery.{}", ++number), recovery);
+  }
   for (const auto& [id, settled] : suite.cases) add_case_properties(properties, settled);
 
   for (const auto& [id, settled] : suite.cases) add_case(node, settled, record.started().out_dir, base);

@@ -59,20 +59,23 @@ class Parsed {
 std::vector<Event> eventful_run() {
   using sample::settled;
   const Verdict pass = Verdict::passed();
-  return {sample::run_started("/nowhere"),
-          SuiteFacts{.suite = sample::kSuite, .properties = {{"kernel.build_id", "cafe"}}},
-          SuiteFacts{.suite = "qemu/a..b & <\"c\">", .properties = {{"a&b", "<&>\"'"}}},
-          Note{.level = Note::Level::kWarning, .text = "fell back to TCG"},
-          settled(sample::kKeeps, {pass}),
-          settled({"Preserve", "Hangs", "nvme"}, {sample::hang()}),
-          settled({"Preserve", "Flaky", "nvme"}, {sample::hang(), pass}),
-          settled({"Preserve", "FailsTwice", "nvme"}, {sample::hang(), sample::hang()}),
-          settled({"Preserve", "LostVm", "nvme"}, {sample::vm_killed(), sample::vm_killed()}),
-          settled({"Preserve", "Forgiven", "nvme"}, {sample::vm_killed(), pass}),
-          settled({"Preserve", "FailsAfterError", "nvme"}, {sample::vm_killed(), sample::hang()}),
-          sample::planned_skip(sample::kMemfd),
-          settled(sample::kMemfd, {pass}, "qemu/a..b & <\"c\">"),
-          sample::run_ended(1, {}, 61234)};
+  return {
+      sample::run_started("/nowhere"),
+      SuiteFacts{.suite = sample::kSuite, .properties = {{"kernel.build_id", "cafe"}}},
+      SuiteFacts{.suite = "qemu/a..b & <\"c\">", .properties = {{"a&b", "<&>\"'"}}},
+      Note{.level = Note::Level::kWarning, .text = "fell back to TCG"},
+      Recovery{.target = "qemu", .rung = "reset", .ok = true, .took = std::chrono::milliseconds(1500), .why = "lost"},
+      Recovery{.target = "other", .rung = "reset", .ok = true, .took = {}, .why = "lost"},
+      settled(sample::kKeeps, {pass}),
+      settled({"Preserve", "Hangs", "nvme"}, {sample::hang()}),
+      settled({"Preserve", "Flaky", "nvme"}, {sample::hang(), pass}),
+      settled({"Preserve", "FailsTwice", "nvme"}, {sample::hang(), sample::hang()}),
+      settled({"Preserve", "LostVm", "nvme"}, {sample::vm_killed(), sample::vm_killed()}),
+      settled({"Preserve", "Forgiven", "nvme"}, {sample::vm_killed(), pass}),
+      settled({"Preserve", "FailsAfterError", "nvme"}, {sample::vm_killed(), sample::hang()}),
+      sample::planned_skip(sample::kMemfd),
+      settled(sample::kMemfd, {pass}, "qemu/a..b & <\"c\">"),
+      sample::run_ended(1, {}, 61234)};
 }
 
 std::optional<fs::path> schema() {
@@ -91,6 +94,20 @@ std::string schema_errors(const std::string& xml) {
                           Deadline::after(std::chrono::seconds(60)));
   if (!output) return output.error().what;
   return output->status.success() ? "" : output->err;
+}
+
+TEST(JunitXml, TellsHowTheTargetOfASuiteWasBroughtBack) {
+  const Parsed xml(xml_of(eventful_run()));
+  EXPECT_EQ(xml.value("//testsuite[@name='qemu/stock..series']/properties/property[@name='recovery.1']/@value"),
+            "reset, 1.5 s: healthy again; before it: lost");
+  EXPECT_EQ(xml.value("//property[@name='recovery.2']/@value"), "") << "that was another target's";
+}
+
+TEST(JunitXml, SaysWhichAttemptWasMadeElsewhere) {
+  CaseSettled moved = sample::settled(sample::kKeeps, {sample::vm_killed(), sample::hang()});
+  moved.attempts[1].where.target = "metal-2";
+  const Parsed xml(xml_of({moved}));
+  EXPECT_THAT(xml.value("//failure"), AllOf(HasSubstr("attempt 1: error"), HasSubstr("attempt 2 on metal-2: failed")));
 }
 
 class AgainstSchema : public testing::Test {

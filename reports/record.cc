@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr size_t kMostWarnings = 200;
+constexpr size_t kMostRecoveries = 200;  ///< of a target
 
 /// Both rounds of a repeated case as one.
 CaseSettled merged(const CaseSettled& earlier, CaseSettled later) {
@@ -76,9 +77,18 @@ void RunRecord::add(const Event& event) {
     SuiteRecord& into = suite(facts->suite);
     for (const auto& [key, value] : facts->properties) into.facts.insert_or_assign(key, value);
   }
+  if (const auto* recovery = std::get_if<Recovery>(&event)) {
+    auto& told = recoveries_[recovery->target];
+    if (told.size() < kMostRecoveries) told.push_back(sentence(*recovery));
+  }
   if (const auto* note = std::get_if<Note>(&event)) {
     if (note->level == Note::Level::kWarning && warnings_.size() < kMostWarnings) warnings_.push_back(note->text);
   }
+}
+
+std::vector<std::string> RunRecord::recoveries(const std::string& suite) const {
+  const auto found = recoveries_.find(suite.substr(0, suite.find('/')));
+  return found == recoveries_.end() ? std::vector<std::string>() : found->second;
 }
 
 Tally SuiteRecord::tally() const {

@@ -52,6 +52,8 @@ class RunRecord {
   const std::optional<RunEnded>& ended() const { return ended_; }
   const std::map<std::string, SuiteRecord>& suites() const { return suites_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// What was done to bring the suite's target back, in order.
+  std::vector<std::string> recoveries(const std::string& suite) const;
   /// Of the cases settled so far.
   Tally tally() const;
   /// As RunEnded says it; until then the sum over all cases.
@@ -67,6 +69,7 @@ class RunRecord {
   std::optional<RunEnded> ended_;
   std::map<std::string, SuiteRecord> suites_;
   std::vector<std::string> warnings_;
+  std::map<std::string, std::vector<std::string>> recoveries_;  ///< by target
   size_t evidence_bytes_ = 0;
 };
 

@@ -208,7 +208,8 @@ void TerminalReport::show_what_failed(const CaseSettled& event) {
   for (const AttemptEnded& attempt : event.attempts) {
     const Verdict& of = attempt.verdict;
     if (several) {
-      screen_.line(fmt::format("      attempt {}: {}{}", attempt.where.attempt, to_string(of.outcome),
+      screen_.line(fmt::format("      attempt {}{}: {}{}", attempt.where.attempt,
+                               elsewhere(attempt.where, event.target), to_string(of.outcome),
                                of.type.empty() ? "" : fmt::format(", {}: {}", of.type, of.message)));
     }
     if (!attempt.dir.empty()) screen_.line(fmt::format("      folder: {}", folder_of(attempt)));
@@ -238,6 +239,12 @@ void TerminalReport::show(const FindingAllowed& event) {
   screen_.line({{fmt::format("  {}: allowed warning: {} ({}), kernel {}, phase: {}", event.where.id.key(), event.title,
                              event.reason, event.kernel, event.phase),
                  Style::kOdd}});
+}
+
+void TerminalReport::show(const Recovery& event) {
+  if (event.ok && options_.verbosity == Verbosity::kQuiet) return;
+  screen_.line(
+      {{fmt::format("recovery of {}: ", event.target), event.ok ? Style::kFaint : Style::kOdd}, {sentence(event)}});
 }
 
 void TerminalReport::show(const Note& event) {

@@ -56,6 +56,7 @@ class TerminalReport : public EventSink {
   void show(const CaseSettled& event);
   void show(const Intent& event);
   void show(const FindingAllowed& event);
+  void show(const Recovery& event);
   void show(const Note& event);
   void show(const RunEnded& event);
 

@@ -126,6 +126,25 @@ TEST(TerminalReport, ShowsAllowedWarningsWhenVerbose) {
   EXPECT_EQ(shown(events), "");
 }
 
+TEST(TerminalReport, TellsHowATargetWasBroughtBack) {
+  const Recovery failed{
+      .target = "metal-1", .rung = "ssh reboot", .ok = false, .took = milliseconds(1500), .why = "ssh is silent"};
+  Recovery worked = failed;
+  worked.rung = "power cycle";
+  worked.ok = true;
+  EXPECT_EQ(shown({failed, worked}),
+            "recovery of metal-1: ssh reboot, 1.5 s: no help: ssh is silent\n"
+            "recovery of metal-1: power cycle, 1.5 s: healthy again; before it: ssh is silent\n");
+  EXPECT_EQ(shown({worked}, {.verbosity = Verbosity::kQuiet}), "");
+}
+
+TEST(TerminalReport, SaysWhichAttemptWasMadeElsewhere) {
+  CaseSettled moved = sample::settled(sample::kMemfd, {sample::vm_killed(), sample::hang()});
+  moved.attempts[1].where.target = "metal-2";
+  const std::string text = shown({moved});
+  EXPECT_THAT(text, AllOf(HasSubstr("      attempt 1: error"), HasSubstr("      attempt 2 on metal-2: failed")));
+}
+
 TEST(TerminalReport, NamesTheTargetWhenThereAreSeveral) {
   CaseSettled other = sample::settled(sample::kMemfd, {Verdict::passed()});
   other.target = "metal-1";

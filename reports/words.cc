@@ -81,6 +81,15 @@ std::string duration(milliseconds span) {
   return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
 }
 
+std::string sentence(const Recovery& recovery) {
+  const std::string_view came_of_it = recovery.ok ? "healthy again; before it: " : "no help: ";
+  return fmt::format("{}, {}: {}{}", recovery.rung, duration(recovery.took), came_of_it, recovery.why);
+}
+
+std::string elsewhere(const Where& where, const std::string& planned_on) {
+  return where.target == planned_on ? std::string() : " on " + where.target;
+}
+
 std::string iso_utc(WallClock::time_point when) {
   const std::tm at = utc(when);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday, at.tm_hour,

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "harness/verdict.h"
+#include "harness/event.h"
 
 namespace holdfast::reports {
 
@@ -27,10 +27,16 @@ std::string short_seconds(std::chrono::milliseconds span);
 /// "3.2 s", "1 min 12 s", "2 h 5 min".
 std::string duration(std::chrono::milliseconds span);
 
+/// "power cycle, 1 min 12 s: healthy again; before it: ssh did not answer".
+std::string sentence(const Recovery& recovery);
+
 /// "2031-05-17T09:30:00Z".
 std::string iso_utc(WallClock::time_point when);
 /// "20310517T093000Z": sorts by time and is a file name everywhere.
 std::string folder_stamp(WallClock::time_point when);
+
+/// " on metal-2" for an attempt that was made on another target than planned; else nothing.
+std::string elsewhere(const Where& where, const std::string& planned_on);
 
 /// The last part of `text`, at most `limit` bytes, beginning at the start of a line and a character where it can. The
 /// number of bytes left out comes in front in a line of its own, with `whole` saying where all of it is.
