@@ -50,8 +50,8 @@ Result<Lease> Lease::claim(const LeasePlace& place, const LeaseRequest& request,
 
 Result<Lease> Lease::take(const LeasePlace& place, const LeaseRequest& request, const LeaseTiming& timing,
                           const Deadline& deadline) {
-  if (timing.beat <= Millis(0) || timing.beat * 5 > timing.expiry) {
-    return usage_error("a lease must be renewed at least five times in the time after which it expires");
+  if (timing.beat <= Millis(0) || timing.beat * 3 > timing.expiry) {
+    return usage_error("a lease must be renewed at least three times in the time after which it expires");
   }
   const Owner self = TRY(Owner::self());
   LeaseObserver observer(timing, self);

@@ -13,7 +13,7 @@ namespace holdfast::lab {
 /// Who looks on waits for `expiry` without a sign of life, by its own clock, before it takes a host over. The holder
 /// gives the host up earlier, after two thirds of that, so that the two never have it together.
 struct LeaseTiming {
-  Millis beat{5'000};  ///< between two signs of life; at most a fifth of `expiry`
+  Millis beat{5'000};  ///< between two signs of life; at most a third of `expiry`
   Millis expiry{60'000};
   LeaseClock clock = LeaseClock::system();
   /// The longest that the holder goes on without having been able to renew its lease.
