@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -84,6 +85,15 @@ Result<void> drop_lease(const LeasePlace& place, bool force, const LeaseTiming& 
 }
 
 }  // namespace
+
+Result<Lab> open_lab(const Leases& leases) {
+  if (leases.folder.empty()) return usage_error("there is no folder for leases: neither [leases] nor HOME names one");
+  if (!leases.folder_named) TRY(make_dirs(leases.folder));
+  Lab lab{.leases = leases.folder, .timing = {}};
+  lab.timing.beat = leases.heartbeat;
+  lab.timing.expiry = leases.expires_after;
+  return lab;
+}
 
 std::vector<HostStatus> lab_status(const std::vector<Host>& hosts, const Lab& lab, const OpenPower& open_power,
                                    const Deadline& deadline) {

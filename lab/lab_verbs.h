@@ -11,6 +11,7 @@
 
 #include "harness/target.h"
 #include "lab/host.h"
+#include "lab/inventory/inventory.h"
 #include "lab/lease/lease.h"
 
 namespace holdfast::lab {
@@ -21,6 +22,10 @@ struct Lab {
   LeaseTiming timing = {};
   LeasePlace place(const std::string& host) const { return {.folder = leases, .host = host}; }
 };
+
+/// What the inventory says of them. Makes the folder when it is the user's own; one that the inventory names has to be
+/// there. Errors: lab.io; harness.usage when there is no folder at all.
+Result<Lab> open_lab(const Leases& leases);
 
 /// The host's switch. Asked only where a verb needs it.
 using OpenPower = std::function<Result<std::unique_ptr<Power>>(const Host& host)>;

@@ -156,6 +156,22 @@ TEST_F(LabVerbs, FindsTheRecorderOfTheConsole) {
   EXPECT_EQ(*recorder_of("metal-1", lab_), "/run/x/console");
 }
 
+TEST_F(LabVerbs, TheUsersOwnFolderIsMadeAndASharedOneIsNot) {
+  Leases leases{.folder = dir_.path() / "own/leases"};
+  const auto own = open_lab(leases);
+  ASSERT_TRUE(own);
+  EXPECT_TRUE(std::filesystem::is_directory(own->leases));
+  EXPECT_EQ(own->timing.beat, seconds(10));
+  EXPECT_EQ(own->timing.expiry, seconds(60));
+  leases.folder = dir_.path() / "not-mounted";
+  leases.folder_named = true;
+  const auto shared = open_lab(leases);
+  ASSERT_TRUE(shared);
+  EXPECT_FALSE(std::filesystem::exists(shared->leases));
+  const auto lease = Lease::take(shared->place("metal-1"), {}, shared->timing, soon());
+  EXPECT_EQ(lease.error().type(), "lab.lease-folder");
+}
+
 TEST(ParseSpan, ReadsNumbersWithUnits) {
   EXPECT_EQ(*parse_span("2h"), seconds(7200));
   EXPECT_EQ(*parse_span("90m"), seconds(5400));

@@ -30,8 +30,9 @@ class HostCare {
   virtual Result<void> glance(const Deadline& deadline) = 0;
   /// All of the health gate; changes nothing on the host.
   virtual Result<void> examine(const Deadline& deadline) = 0;
-  /// Climbs the recovery ladder until `healthy` says so, and tells each rung as an event. Errors: what `healthy` said
-  /// last; harness.stopped.
+  /// Climbs the recovery ladder until `healthy` says so, and tells each rung as an event. Ends at once
+  /// when `healthy` says lab.lease-lost: the host is somebody else's. Errors: what `healthy` said last;
+  /// harness.stopped.
   using Healthy = std::function<Result<void>(const Deadline& deadline)>;
   virtual Result<void> heal(const Error& why, const Healthy& healthy, const Deadline& deadline) = 0;
   /// The last rung that heal() tried: "power cycle"; empty: none.
