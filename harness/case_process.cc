@@ -31,7 +31,10 @@ constexpr size_t kLongestLine = size_t{8} << 20;
 std::vector<std::string> argv_for(const Attempt& attempt, const RunSettings& settings, int events_fd) {
   std::vector<std::string> argv = settings.case_argv;
   const auto add = [&](std::initializer_list<std::string> words) { argv.insert(argv.end(), words); };
-  add({"--target", attempt.where.target, "--case", attempt.planned.info->full_name()});
+  const std::string& target = attempt.where.target;
+  std::ranges::copy(settings.of(target).case_argv, std::back_inserter(argv));
+  add({"--timeout-scale", fmt::format("{}", settings.scale_of(target))});
+  add({"--target", target, "--case", attempt.planned.info->full_name()});
   for (const Device& device : attempt.planned.devices) add({"--device", device.role});
   add({"--attempt", std::to_string(attempt.where.attempt), "--events-fd", std::to_string(events_fd), "--run-dir",
        settings.dir.string()});
@@ -132,9 +135,9 @@ Error from_exit(const ExitStatus& status, const std::filesystem::path& log) {
 }
 
 /// Until when the process of a case may take: its own timeout, and a margin for ending by itself.
-Deadline deadline_for(const PlannedCase& planned, const Controller& controller) {
-  const std::chrono::duration<double, std::milli> limit = planned.info->needs.timeout;
-  const auto scaled = std::chrono::duration_cast<Millis>(limit * controller.settings.timeout_scale);
+Deadline deadline_for(const Attempt& attempt, const Controller& controller) {
+  const std::chrono::duration<double, std::milli> limit = attempt.planned.info->needs.timeout;
+  const auto scaled = std::chrono::duration_cast<Millis>(limit * controller.settings.scale_of(attempt.where.target));
   return Deadline::after(scaled + kMargin, &controller.stop);
 }
 
@@ -164,8 +167,7 @@ Result<AttemptEnded> attempt_in_process(const Attempt& attempt, const std::files
                                         .keep_fds = {events_fd}}));
   pipe.write_end.reset();
   const Stop* lost = attempt.custody != nullptr ? &attempt.custody->lost() : nullptr;
-  const End end =
-      see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(attempt.planned, controller), lost);
+  const End end = see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(attempt, controller), lost);
   if (end == End::kLost) {
     return lab_error("lease-lost",
                      fmt::format("{} was lost while the case ran, in phase {}: it must not be touched any "

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/options/lab_options.h"
+#include "harness/options/report_options.h"
 #include "harness/plan.h"
 
 namespace holdfast {
@@ -54,12 +56,17 @@ struct CaseOptions {
   std::string case_name;
   std::vector<std::string> devices;
   int attempt = 1;
+  bool several_targets = false;  ///< in the run: its results are kept apart by target
   int events_fd = -1;
   std::filesystem::path run_dir;
   std::filesystem::path lab;  ///< the inventory, or empty
   double timeout_scale = 1.0;
   KernelOptions kernels;
   std::vector<std::string> other_kernels;  ///< "NAME=PATH"
+  std::filesystem::path console_socket;    ///< of a host's console; empty: there is none, or it is a virtual machine
+  std::filesystem::path runtime_dir;       ///< for sockets and keys, when it is a host
+  std::filesystem::path lease_file;        ///< which must still have `lease_token`
+  uint64_t lease_token = 0;
   MachineOptions machine;
   std::vector<std::string> gtest_args;
 };
@@ -98,7 +105,7 @@ struct JustPrint {
 };
 
 using Options = std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions,
-                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions>;
+                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions, LabPowerOptions, LabConsoleOptions, ReportOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

@@ -223,7 +223,8 @@ Result<Plan> make_plan(const std::vector<CaseInfo>& cases, const std::vector<Tar
   for (const TargetProfile& target : targets) {
     const auto devices = selected_devices(target, selection);
     for (const CaseInfo& info : cases) {
-      for (PlannedCase& planned : place(info, target, devices, selection, reason_to_skip(info, target, kernels))) {
+      for (PlannedCase& planned : place(info, target, devices, selection,
+                                        reason_to_skip(info, target, target.kernels ? *target.kernels : kernels))) {
         if (filter_selects(selection.filter, planned.id)) plan.cases.push_back(std::move(planned));
       }
     }

@@ -11,12 +11,20 @@
 
 namespace holdfast {
 
+/// The kernels that are there. One whose configuration is not known is taken to offer everything.
+struct PlanKernels {
+  KernelImage a;
+  KernelImage b;
+  OtherKernels others = {};
+};
+
 /// A target as far as the plan needs to know it.
 struct TargetProfile {
   std::string name;
   std::vector<Device> devices;      ///< of all machines that it can be made into
   std::vector<std::string> traits;  ///< "emulated", "bus-numbers-can-move", "hot-plug"
   int slots = 1;                    ///< how many cases may run on it at once
+  std::optional<PlanKernels> kernels = {};  ///< its own; none: those of the run
 };
 
 /// What the user selected.
@@ -42,13 +50,6 @@ struct Plan {
 
 /// True when `filter` selects `full_name` ("Suite.Name"); a pattern may also name the device: "Suite.Name/role".
 bool filter_selects(const std::string& filter, const CaseId& id);
-
-/// The kernels that are there. One whose configuration is not known is taken to offer everything.
-struct PlanKernels {
-  KernelImage a;
-  KernelImage b;
-  OtherKernels others = {};
-};
 
 /// Errors: harness.usage for a filter without wildcards that names no case, a device that no target has; each with the
 /// nearest name.

@@ -125,11 +125,13 @@ class Execution {
     return names;
   }
 
-  std::string suite_of(const PlannedCase& planned) const { return planned.target + "/" + settings_.kernels; }
+  std::string suite_of(const PlannedCase& planned) const {
+    return planned.target + "/" + settings_.of(planned.target).kernels;
+  }
 
-  Deadline within(Millis limit, const Stop* stop) const {
-    const std::chrono::duration<double, std::milli> scaled = limit;
-    return Deadline::after(std::chrono::duration_cast<Millis>(scaled * std::max(1.0, settings_.timeout_scale)), stop);
+  Deadline within(Millis limit, const std::string& target, const Stop* stop) const {
+    const std::chrono::duration<double, std::milli> scaled = limit * std::max(1.0, settings_.scale_of(target));
+    return Deadline::after(std::chrono::duration_cast<Millis>(scaled), stop);
   }
 
   bool skipped_by_failfast(const Job& job) {
@@ -141,7 +143,7 @@ class Execution {
   /// Attempt after attempt until the case is settled. False: the target is lost, or the run is to stop.
   bool work_through(Job& job, const std::string& target, Custody& custody, bool& taken) {
     while (true) {
-      if (auto ready = make_ready(custody, taken); !ready) {
+      if (auto ready = make_ready(target, custody, taken); !ready) {
         if (!stop_.requested()) {
           lose(target, ready.error(), std::move(job));
         } else if (taken) {
@@ -159,16 +161,16 @@ class Execution {
     }
   }
 
-  Result<void> make_ready(Custody& custody, bool& taken) {
-    if (!taken) TRY(custody.take(within(kTakeLimit, &stop_)));
+  Result<void> make_ready(const std::string& target, Custody& custody, bool& taken) {
+    if (!taken) TRY(custody.take(within(kTakeLimit, target, &stop_)));
     taken = true;
-    return custody.make_ready(within(kReadyLimit, &stop_));
+    return custody.make_ready(within(kReadyLimit, target, &stop_));
   }
 
   void give_back(const std::string& target, Custody& custody) {
     const bool hasty = stop_.requested();
     // A machine is given back even when the run is interrupted, so that stop does not end this.
-    auto back = custody.give_back(within(hasty ? kHastyGiveBackLimit : kGiveBackLimit, nullptr));
+    auto back = custody.give_back(within(hasty ? kHastyGiveBackLimit : kGiveBackLimit, target, nullptr));
     if (!back)
       gate_.on(Note{Note::Level::kWarning, fmt::format("{} was not given back: {}", target, back.error().what)});
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,13 @@
 
 namespace holdfast {
 
+/// What the cases of one target have for themselves.
+struct TargetSettings {
+  std::string kernels;                 ///< "<kernel A>..<kernel B>", for the suite's name
+  std::vector<std::string> case_argv;  ///< added to the run's
+  double time_scale = 1.0;             ///< multiplies the run's
+};
+
 struct RunSettings {
   std::string run_id;
   std::filesystem::path dir;  ///< the run's own folder, there already
@@ -20,12 +28,17 @@ struct RunSettings {
   int repeat = 1;             ///< attempts at each case that must all pass
   bool failfast = false;      ///< start nothing more after a kernel failure
   double timeout_scale = 1.0;
-  std::vector<std::string> case_argv;    ///< starts this program for one case; case_process.cc adds which
-  std::vector<std::string> replay_argv;  ///< the command line that runs one case again, without its filter
-  std::vector<std::string> gtest_args;   ///< GoogleTest's own flags, for each case
-  std::string kernels;                   ///< "<kernel A>..<kernel B>", for the suite's name
-  std::vector<Allowance> allowances;     ///< the lab's ignore list, as the cases' processes read it
+  std::map<std::string, TargetSettings> targets;  ///< by name
+  std::vector<std::string> case_argv;             ///< starts this program for one case; case_process.cc adds which
+  std::vector<std::string> replay_argv;           ///< the command line that runs one case again, without its filter
+  std::vector<std::string> gtest_args;            ///< GoogleTest's own flags, for each case
+  std::vector<Allowance> allowances;              ///< the lab's ignore list, as the cases' processes read it
   Properties properties;
+
+  /// Those of a target; stops the program when there are none.
+  const TargetSettings& of(const std::string& target) const { return targets.at(target); }
+  /// By what the deadlines of cases on a target are multiplied.
+  double scale_of(const std::string& target) const { return timeout_scale * of(target).time_scale; }
 };
 
 /// Who runs the plan: its settings, whom it tells, and what ends it early. All outlive the run.

@@ -45,7 +45,7 @@ class CarryOut : public testing::Test {
     info_.name = "Case";
     info_.needs.timeout = std::chrono::seconds(20);
     settings_.dir = dir_.path();
-    settings_.kernels = "A..B";
+    settings_.targets["vm"].kernels = "A..B";
     settings_.replay_argv = {"holdfast", "run"};
   }
 
@@ -221,6 +221,7 @@ class CarryOutOnMetal : public CarryOut {
   void add_target(const std::string& name, std::vector<std::string> traits = {"msix"}) {
     const Device nic{.role = "nic", .bdf = "0000:01:00.0", .model = "nic", .traits = std::move(traits)};
     targets_.push_back({.name = name, .devices = {nic}, .traits = {}, .slots = 1});
+    settings_.targets[name].kernels = "A..B";
     auto custody = std::make_unique<FakeCustody>();
     custodies_[name] = custody.get();
     custodians_[name] = std::move(custody);

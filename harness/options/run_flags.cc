@@ -62,8 +62,13 @@ void add_case(CLI::App& app, Chosen& chosen) {
   verb.add_option("--case", one.case_name)->required();
   verb.add_option("--device", one.devices);
   verb.add_option("--attempt", one.attempt);
+  verb.add_flag("--several-targets", one.several_targets);
   verb.add_option("--events-fd", one.events_fd)->required();
   verb.add_option("--run-dir", one.run_dir)->required();
+  verb.add_option("--console-socket", one.console_socket);
+  verb.add_option("--runtime-dir", one.runtime_dir);
+  verb.add_option("--lease-file", one.lease_file);
+  verb.add_option("--lease-token", one.lease_token);
   add_lab(verb, one.lab);
   add_scale(verb, one.timeout_scale);
   verb.add_option("--other-kernel", one.other_kernels);

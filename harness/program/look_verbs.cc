@@ -12,19 +12,22 @@
 #include "harness/listing.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
+#include "lab/profiles.h"
 #include "lab/qemu/check.h"
 
 namespace holdfast {
 
 Result<int> list_verb(Program& program, const ListOptions& options) {
+  const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
+  const auto targets = profiles_of(known_machines(inventory, {}, 1));
   const std::vector<std::string> known{"cases", "targets", "devices", "kernels"};
   Listing listing;
   if (options.what == "cases") {
     listing = list_cases(all_cases());
   } else if (options.what == "targets") {
-    listing = list_targets(known_targets(1));
+    listing = list_targets(targets);
   } else if (options.what == "devices") {
-    listing = list_devices(known_targets(1));
+    listing = list_devices(targets);
   } else if (options.what == "kernels") {
     listing = list_kernels(TRY(kernel::list()));
   } else {
@@ -41,20 +44,44 @@ Result<int> list_verb(Program& program, const ListOptions& options) {
   return 0;
 }
 
-Result<int> check_verb(Program& program, const CheckOptions& options) {
-  const auto targets = TRY(chosen_targets(options.targets, 1));
-  auto findings = lab::check_qemu(accel_wish(options.machine), agent_path(), TRY(cache_dir()));
-  const auto kernels = resolve_kernels(options.kernels, program.patience());
+namespace {
+
+/// Kernels A and B, and those that single cases go to.
+Result<std::vector<Finding>> check_kernels(const KernelOptions& chosen, const Deadline& deadline) {
+  std::vector<Finding> findings;
+  const auto kernels = resolve_kernels(chosen, deadline);
   findings.push_back(check_kernel("kernel", kernels ? Result<KernelImage>(kernels->a) : kernels.error()));
-  if (kernels && !options.kernels.next_kernel.empty()) {
-    findings.push_back(check_kernel("next kernel", kernels->b));
+  if (!kernels) return findings;
+  if (!chosen.next_kernel.empty()) findings.push_back(check_kernel("next kernel", kernels->b));
+  const OtherKernels others = TRY(find_other_kernels(all_cases(), deadline));
+  std::ranges::copy(check_other_kernels(all_cases(), others, kernels->a), std::back_inserter(findings));
+  return findings;
+}
+
+Result<std::vector<Finding>> check_machine(const Machine& machine, const CheckOptions& options,
+                                           const Deadline& deadline) {
+  std::vector<Finding> findings = machine.host != nullptr
+                                      ? lab::check_declaration(*machine.host, all_cases())
+                                      : lab::check_qemu(accel_wish(machine.vm), agent_path(), TRY(cache_dir()));
+  std::ranges::move(TRY(check_kernels(kernels_for(machine, options.kernels), deadline)), std::back_inserter(findings));
+  return findings;
+}
+
+}  // namespace
+
+Result<int> check_verb(Program& program, const CheckOptions& options) {
+  const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
+  const auto machines = TRY(chosen_machines(known_machines(inventory, options.machine), options.targets));
+  bool all_ready = true;
+  std::vector<std::vector<std::string>> rows;
+  for (const Machine& machine : machines) {
+    const auto findings = TRY(check_machine(machine, options, program.patience()));
+    all_ready = all_ready && ready(findings);
+    const auto more = to_rows(machine.profile.name, findings);
+    rows.insert(rows.end(), rows.empty() ? more.begin() : more.begin() + 1, more.end());  // one heading
   }
-  if (kernels) {
-    const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
-    std::ranges::copy(check_other_kernels(all_cases(), others, kernels->a), std::back_inserter(findings));
-  }
-  reports::print_table(program.out, to_rows(targets.front().name, findings));
-  return ready(findings) ? 0 : kExitUsage;
+  reports::print_table(program.out, rows);
+  return all_ready ? 0 : kExitUsage;
 }
 
 }  // namespace holdfast

@@ -1,4 +1,4 @@
-// Which machines can the program drive, and how is one of them made?
+// Which machines can the program drive: those of the lab's inventory, and the built-in one?
 #include "harness/program/machines.h"
 
 #include <fmt/format.h>
@@ -6,33 +6,81 @@
 #include <algorithm>
 
 #include "harness/base/text.h"
+#include "harness/capacity.h"
+#include "lab/profiles.h"
 #include "lab/qemu/parts.h"
 
 namespace holdfast {
+namespace {
+
+Machine builtin(const MachineOptions& options, int jobs) {
+  return {.profile = {.name = kBuiltinTarget,
+                      .devices = lab::builtin_devices(),
+                      .traits = {"emulated", "bus-numbers-can-move", "hot-plug"},
+                      .slots = jobs > 0 ? jobs : machines_at_once(options.cpus, options.memory_mib)},
+          .vm = options};
+}
+
+MachineOptions size_of(const lab::Vm& vm) {
+  return {.accel = std::string(to_string(vm.accel)),
+          .memory_mib = static_cast<int>(vm.memory_mib),
+          .cpus = static_cast<int>(vm.cpus)};
+}
+
+}  // namespace
 
 lab::AccelWish accel_wish(const MachineOptions& machine) {
   return lab::accel_wish_from(machine.accel).value_or(lab::AccelWish::kAuto);
 }
 
-std::vector<TargetProfile> known_targets(int slots) {
-  return {{.name = kBuiltinTarget,
-           .devices = lab::builtin_devices(),
-           .traits = {"emulated", "bus-numbers-can-move", "hot-plug"},
-           .slots = slots}};
+std::vector<Machine> known_machines(const lab::Inventory& inventory, const MachineOptions& options, int jobs) {
+  std::vector<Machine> machines;
+  for (TargetProfile& profile : lab::profiles(inventory)) {
+    Machine machine{.profile = std::move(profile)};
+    const std::string& name = machine.profile.name;
+    machine.host = lab::find_host(inventory, name);
+    if (const lab::Vm* vm = lab::find_vm(inventory, name)) {
+      machine.vm = size_of(*vm);
+      if (jobs > 0) machine.profile.slots = jobs;
+    }
+    machine.time_scale = machine.host != nullptr ? machine.host->time_scale : lab::find_vm(inventory, name)->time_scale;
+    machines.push_back(std::move(machine));
+  }
+  const bool taken = std::ranges::any_of(machines, [](const Machine& m) { return m.profile.name == kBuiltinTarget; });
+  if (!taken) machines.push_back(builtin(options, jobs));
+  return machines;
 }
 
-Result<std::vector<TargetProfile>> chosen_targets(const std::vector<std::string>& names, int slots) {
-  auto known = known_targets(slots);
-  if (names.empty()) return known;
-  std::vector<TargetProfile> chosen;
+Result<std::vector<Machine>> chosen_machines(const std::vector<Machine>& known, const std::vector<std::string>& names) {
+  // The built-in one is the last; it stands in for a lab only where there is none.
+  if (names.empty()) return std::vector<Machine>(known.begin(), known.size() == 1 ? known.end() : known.end() - 1);
+  std::vector<std::string> words;
+  for (const Machine& machine : known) words.push_back(machine.profile.name);
+  std::vector<Machine> chosen;
   for (const std::string& name : names) {
-    const auto found = std::ranges::find(known, name, &TargetProfile::name);
-    if (found == known.end()) {
-      return usage_error(fmt::format("no target is called '{}'; did you mean '{}'?", name, kBuiltinTarget))
-          .because("`holdfast list targets` shows them all");
+    const auto found = std::ranges::find(words, name);
+    if (found == words.end()) {
+      const auto close = nearest(name, words);
+      return usage_error(
+                 fmt::format("no target is called '{}'; did you mean '{}'?", name, close.value_or(words.back())))
+          .because("`holdfast list targets` shows them all; --lab FILE adds those of an inventory");
     }
-    chosen.push_back(*found);
+    chosen.push_back(known[static_cast<size_t>(found - words.begin())]);
   }
+  return chosen;
+}
+
+std::vector<TargetProfile> profiles_of(const std::vector<Machine>& machines) {
+  std::vector<TargetProfile> profiles;
+  for (const Machine& machine : machines) profiles.push_back(machine.profile);
+  return profiles;
+}
+
+KernelOptions kernels_for(const Machine& machine, KernelOptions chosen) {
+  if (machine.host == nullptr || !chosen.kernel.empty()) return chosen;
+  chosen.kernel = machine.host->kernel;
+  if (chosen.next_kernel.empty()) chosen.next_kernel = machine.host->next_kernel;
+  if (chosen.modules.empty()) chosen.modules = machine.host->modules;
   return chosen;
 }
 

@@ -1,4 +1,4 @@
-// Which machines can the program drive, and how is one of them made?
+// Which machines can the program drive: those of the lab's inventory, and the built-in one?
 #pragma once
 
 #include <string>
@@ -6,20 +6,35 @@
 
 #include "harness/options.h"
 #include "harness/plan.h"
-#include "lab/qemu/accel.h"
+#include "lab/inventory/inventory.h"
 
 namespace holdfast {
 
 /// The target that is there without any inventory.
 inline constexpr const char* kBuiltinTarget = "qemu";
 
+/// A target, and what it is made of.
+struct Machine {
+  TargetProfile profile;
+  const lab::Host* host = nullptr;  ///< a host of the inventory, which the Machine must not outlive; null: it is
+  MachineOptions vm = {};           ///< a virtual machine of this size
+  double time_scale = 1.0;
+};
+
+/// All targets: the inventory's, then the built-in one. `options` says how that is made, and in how many cases at once
+/// (0: as many as this computer bears).
+std::vector<Machine> known_machines(const lab::Inventory& inventory, const MachineOptions& options, int jobs = 0);
+
+/// Those of these names; without names all of the inventory, or the built-in one where the inventory has none. Errors:
+/// harness.usage with the nearest name.
+Result<std::vector<Machine>> chosen_machines(const std::vector<Machine>& known, const std::vector<std::string>& names);
+
+std::vector<TargetProfile> profiles_of(const std::vector<Machine>& machines);
+
+/// The user's choice of kernels, and where there is none the host's own.
+KernelOptions kernels_for(const Machine& machine, KernelOptions chosen);
+
 /// The option parser let nothing else pass.
 lab::AccelWish accel_wish(const MachineOptions& machine);
-
-/// All targets; `slots` is how many cases may run on the built-in one at once.
-std::vector<TargetProfile> known_targets(int slots);
-
-/// Those of these names, or all of them. Errors: harness.usage with the nearest name.
-Result<std::vector<TargetProfile>> chosen_targets(const std::vector<std::string>& names, int slots);
 
 }  // namespace holdfast

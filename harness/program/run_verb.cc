@@ -27,10 +27,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The kernels of a run: A and B, and those that single cases go to.
-struct RunKernels {
-  Kernels main;
-  OtherKernels others;
+/// A machine of this run with the kernels that it runs.
+struct RunTarget {
+  Machine machine;
+  KernelOptions chosen;
+  Kernels kernels;
 };
 
 std::string host_name() {
@@ -38,26 +39,46 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
 }
 
-/// What starts the process of a case. It gets resolved paths: what a name means may change while the run goes on.
-std::vector<std::string> case_argv(const RunOptions& options, const RunKernels& kernels) {
-  std::vector<std::string> argv{own_path().string(), "case", "--timeout-scale",
-                                fmt::format("{}", options.timeout_scale)};
-  std::ranges::copy(to_argv(pinned(options.kernels, kernels.main), options.machine), std::back_inserter(argv));
-  std::ranges::copy(to_argv(kernels.others), std::back_inserter(argv));
-  return argv;
+Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const RunOptions& options,
+                                          const OtherKernels& others, const Deadline& deadline) {
+  std::vector<RunTarget> targets;
+  for (Machine& machine : machines) {
+    const KernelOptions chosen = kernels_for(machine, options.kernels);
+    Kernels kernels = TRY_IN(machine.profile.name, resolve_kernels(chosen, deadline));
+    machine.profile.kernels = PlanKernels{.a = kernels.a, .b = kernels.b, .others = others};
+    targets.push_back({.machine = std::move(machine), .chosen = chosen, .kernels = std::move(kernels)});
+  }
+  return targets;
 }
 
-Properties run_properties(const Program& program, const Kernels& kernels) {
+std::vector<TargetProfile> profiles_of(const std::vector<RunTarget>& targets) {
+  std::vector<TargetProfile> profiles;
+  for (const RunTarget& target : targets) profiles.push_back(target.machine.profile);
+  return profiles;
+}
+
+/// The cases' processes get resolved paths: what a name means may change while the run goes on.
+TargetSettings settings_of(const RunTarget& target) {
+  return {.kernels = fmt::format("{}..{}", target.kernels.a.release, target.kernels.b.release),
+          .case_argv = to_argv(pinned(target.chosen, target.kernels), target.machine.vm),
+          .time_scale = target.machine.time_scale};
+}
+
+Properties run_properties(const Program& program, const std::vector<RunTarget>& targets) {
+  std::vector<std::string> names;
+  for (const RunTarget& target : targets) names.push_back(target.machine.profile.name);
+  const Kernels& kernels = targets.front().kernels;
   return {{"program", fmt::format("holdfast {}", kVersion)},
           {"command_line", shell_quote(program.argv)},
-          {"target", kBuiltinTarget},
+          {"target", join(names, " ")},
           {"kernel", fmt::format("{} ({})", kernels.a.release, kernels.a.path.string())},
           {"next_kernel", fmt::format("{} ({})", kernels.b.release, kernels.b.path.string())},
           {"kernel.build_id", kernels.a.build_id},
           {"next_kernel.build_id", kernels.b.build_id}};
 }
 
-Result<RunSettings> settings_for(const Program& program, const RunOptions& options, const RunKernels& kernels) {
+Result<RunSettings> settings_for(const Program& program, const RunOptions& options,
+                                 const std::vector<RunTarget>& targets, const OtherKernels& others) {
   RunSettings settings;
   settings.run_id = random_hex(3);
   const auto stamp = reports::folder_stamp(std::chrono::system_clock::now());
@@ -66,9 +87,10 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
   settings.repeat = options.repeat;
   settings.failfast = options.failfast;
   settings.timeout_scale = options.timeout_scale;
-  settings.kernels = fmt::format("{}..{}", kernels.main.a.release, kernels.main.b.release);
   settings.gtest_args = options.gtest_args;
-  settings.case_argv = case_argv(options, kernels);
+  settings.case_argv = {own_path().string(), "case"};
+  std::ranges::copy(to_argv(others), std::back_inserter(settings.case_argv));
+  for (const RunTarget& target : targets) settings.targets[target.machine.profile.name] = settings_of(target);
   settings.replay_argv = {own_path().string(), "run"};
   if (!options.lab.empty()) {
     for (auto* argv : {&settings.case_argv, &settings.replay_argv}) {
@@ -76,7 +98,7 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
     }
   }
   std::ranges::copy(to_argv(from_anywhere(options.kernels), options.machine), std::back_inserter(settings.replay_argv));
-  settings.properties = run_properties(program, kernels.main);
+  settings.properties = run_properties(program, targets);
   return settings;
 }
 
@@ -97,13 +119,12 @@ Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& 
 }  // namespace
 
 Result<int> run_verb(Program& program, const RunOptions& options) {
-  const int jobs = options.jobs > 0 ? options.jobs : machines_at_once(options.machine.cpus, options.machine.memory_mib);
-  const auto targets = TRY(chosen_targets(options.targets, jobs));
   const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
-  const RunKernels kernels{.main = TRY(resolve_kernels(options.kernels, program.patience())),
-                           .others = TRY(find_other_kernels(all_cases(), program.patience()))};
-  const Plan plan =
-      TRY(make_plan(all_cases(), targets, options.selection, {kernels.main.a, kernels.main.b, kernels.others}));
+  auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
+  const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
+  const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
+  const auto profiles = profiles_of(targets);
+  const Plan plan = TRY(make_plan(all_cases(), profiles, options.selection, {}));
   if (options.dry_run) {
     reports::print_table(program.out, list_plan(plan).rows);
     return 0;
@@ -113,11 +134,11 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
                                           .because("`holdfast list cases` shows them all"));
     return 3;
   }
-  RunSettings settings = TRY(settings_for(program, options, kernels));
+  RunSettings settings = TRY(settings_for(program, options, targets, others));
   settings.allowances = inventory.allowances;
   Broadcast sinks;
   TRY(add_reports(sinks, program, settings, options));
-  return carry_out(plan, targets, {settings, sinks, program.stop});
+  return carry_out(plan, profiles, {settings, sinks, program.stop});
 }
 
 }  // namespace holdfast

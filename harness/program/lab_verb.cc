@@ -1,0 +1,115 @@
+// What do the verbs of `holdfast lab` print?
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+#include "harness/program/custodians.h"
+#include "harness/program/program.h"
+#include "lab/attach.h"
+#include "lab/console/recorder.h"
+#include "lab/lab_verbs.h"
+#include "lab/lease/marks.h"
+#include "lab/metal/power.h"
+#include "lab/profiles.h"
+
+namespace holdfast {
+namespace {
+
+/// An inventory with hosts, and where their leases are.
+struct OpenedLab {
+  lab::Inventory inventory;
+  lab::Lab lab;
+
+  /// Errors: harness.usage with the nearest name.
+  Result<const lab::Host*> host(const std::string& name) const {
+    if (const lab::Host* found = lab::find_host(inventory, name)) return found;
+    std::vector<std::string> names;
+    for (const lab::Host& one : inventory.hosts) names.push_back(one.name);
+    const auto close = nearest(name, names);
+    return usage_error(fmt::format("no host is called '{}'; did you mean '{}'?", name, close.value_or(names.front())))
+        .because("the inventory has: " + join(names, ", "));
+  }
+};
+
+Result<OpenedLab> open(const std::filesystem::path& file) {
+  if (file.empty()) {
+    return usage_error("there is no inventory").because("give --lab FILE, or set HOLDFAST_LAB; see lab/README.md");
+  }
+  OpenedLab opened{.inventory = TRY(lab::read_inventory(file)), .lab = {}};
+  if (opened.inventory.hosts.empty()) return usage_error(fmt::format("{} has no [[host]]", file.string()));
+  opened.lab = TRY(lab::open_lab(opened.inventory.leases));
+  return opened;
+}
+
+Result<std::unique_ptr<Power>> first_switch(const lab::Host& host) {
+  if (host.power.empty()) {
+    return usage_error(fmt::format("{} has no power switch", host.name))
+        .because(fmt::format("give it one at {}: [[host.power]]", host.declared_at));
+  }
+  return std::unique_ptr<Power>(TRY(lab::make_power(host.power.front())));
+}
+
+std::string to_json(const std::vector<lab::HostStatus>& statuses);
+
+}  // namespace
+
+Result<int> lab_verb(Program& program, const LabStatusOptions& options) {
+  const OpenedLab opened = TRY(open(options.lab));
+  const auto statuses =
+      lab::lab_status(opened.inventory.hosts, opened.lab, options.power ? first_switch : lab::OpenPower(),
+                      program.patience().at_most(Millis(60'000)));
+  reports::print_table(program.out, lab::to_rows(statuses));
+  return 0;
+}
+
+Result<int> lab_verb(Program& program, const LabReserveOptions& options) {
+  const OpenedLab opened = TRY(open(options.lab));
+  const lab::Host& host = *TRY(opened.host(options.target));
+  const auto kept = TRY(lab::reserve(opened.lab.place(host.name), options.why, TRY(lab::parse_span(options.span)),
+                                     opened.lab.timing, program.patience()));
+  program.out.line(lab::describe(kept));
+  return 0;
+}
+
+Result<int> lab_verb(Program& program, const LabReleaseOptions& options) {
+  const OpenedLab opened = TRY(open(options.lab));
+  const lab::Host& host = *TRY(opened.host(options.target));
+  lab::ReleaseOptions release{.force = options.force, .heal = {}};
+  if (options.heal) {
+    release.heal = [&](const Deadline& deadline) { return heal_host(host, opened.lab, program, deadline); };
+  }
+  for (const std::string& done : TRY(lab::release_host(host.name, opened.lab, release, program.patience()))) {
+    program.out.line(done);
+  }
+  return 0;
+}
+
+Result<int> lab_verb(Program& program, const LabPowerOptions& options) {
+  const OpenedLab opened = TRY(open(options.lab));
+  const lab::Host& host = *TRY(opened.host(options.target));
+  const lab::PowerOrder order{.word = options.action, .force = options.force};
+  const std::string state = TRY(lab::switch_power(host, opened.lab, order, first_switch, program.patience()));
+  program.out.line(fmt::format("{}: {}", host.name, state));
+  return 0;
+}
+
+Result<int> lab_verb(Program& program, const LabConsoleOptions& options) {
+  const OpenedLab opened = TRY(open(options.lab));
+  const lab::Host& host = *TRY(opened.host(options.target));
+  OwnConsole own;  // when nobody records it: from here on we do, as long as the terminal is on it
+  auto socket = TRY(lab::recorder_of(host.name, opened.lab));
+  if (!socket) {
+    own = TRY(open_console(host, program));
+    socket = own.socket();
+  }
+  program.err.line(fmt::format("{}: ~. at the beginning of a line ends this", host.name));
+  const auto how =
+      TRY(lab::attach_terminal(STDIN_FILENO, STDOUT_FILENO, TRY(lab::connect_console(*socket)), program.stop));
+  if (how == lab::Detached::kStopped) return 130;
+  if (how == lab::Detached::kClosed) return lab_error("console-ended", fmt::format("{}'s console was closed", host.name));
+  return 0;
+}
+
+}  // namespace holdfast
