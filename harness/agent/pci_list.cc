@@ -22,18 +22,6 @@ T number_in(const fs::path& file) {
   return static_cast<T>(parse_u64(read_line(file), 16).value_or(0));
 }
 
-/// The addresses on the way from the root to the function: the parts of its place in /sys/devices that are addresses.
-std::string path_of(const fs::path& device, const std::string& bdf) {
-  std::error_code failed;
-  const fs::path real = fs::canonical(device, failed);
-  if (failed) return bdf;
-  std::vector<std::string> ports;
-  for (const fs::path& part : real) {
-    if (is_bdf(part.string())) ports.push_back(part.string());
-  }
-  return ports.empty() ? bdf : join(ports, "/");
-}
-
 /// "0x... 0x... 0x..." for each of the function's resources, those that it does not have among them.
 std::vector<wire::PciResource> resources_of(const fs::path& device) {
   std::vector<wire::PciResource> resources;
@@ -70,7 +58,7 @@ uint32_t append_config(const fs::path& device, wire::Bytes& blob) {
 wire::PciFunction look_at(const fs::path& device, const std::string& bdf, wire::Bytes& blob) {
   wire::PciFunction function;
   function.bdf = bdf;
-  function.path = path_of(device, bdf);
+  function.path = pci_path(device, bdf);
   function.vendor = number_in<uint16_t>(device / "vendor");
   function.device = number_in<uint16_t>(device / "device");
   function.class_code = number_in<uint32_t>(device / "class");

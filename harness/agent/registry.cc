@@ -22,6 +22,7 @@ Registry all_verbs() {
   add_holder_verbs(registry);
   add_register_verbs(registry);
   add_crash_verbs(registry);
+  add_host_verbs(registry);
   return registry;
 }
 

@@ -48,6 +48,7 @@ void add_luo_verbs(Registry& registry);
 void add_holder_verbs(Registry& registry);
 void add_register_verbs(Registry& registry);
 void add_crash_verbs(Registry& registry);
+void add_host_verbs(Registry& registry);
 
 /// With the verbs of all of them.
 Registry all_verbs();

@@ -62,6 +62,20 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
+std::vector<std::string> addresses_in(const fs::path& place) {
+  std::vector<std::string> addresses;
+  for (const fs::path& part : place) {
+    if (is_bdf(part.string())) addresses.push_back(part.string());
+  }
+  return addresses;
+}
+
+std::string pci_path(const fs::path& device, const std::string& bdf) {
+  std::error_code failed;
+  const auto ports = addresses_in(fs::canonical(device, failed));
+  return failed || ports.empty() ? bdf : join(ports, "/");
+}
+
 std::string driver_of(const std::string& bdf) { return link_name(pci_bus() / "devices" / bdf / "driver"); }
 
 std::string driver_override_of(const std::string& bdf) {

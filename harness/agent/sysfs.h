@@ -25,6 +25,12 @@ std::string link_name(const std::filesystem::path& link);
 /// The names in a folder, ordered; none when it cannot be read.
 std::vector<std::string> names_in(const std::filesystem::path& folder);
 
+/// The parts of a resolved place in /sys/devices that are PCI addresses: those of the functions on the way there, from
+/// the root.
+std::vector<std::string> addresses_in(const std::filesystem::path& place);
+/// "0000:00:04.0/0000:03:00.0": the way from the root to the function whose folder this is; `bdf` when it is not known.
+std::string pci_path(const std::filesystem::path& device, const std::string& bdf);
+
 /// The device's driver, or empty.
 std::string driver_of(const std::string& bdf);
 /// The device's driver_override, or empty.
