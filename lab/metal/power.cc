@@ -29,7 +29,7 @@ Error HostPower::cut_short(Error error, const Deadline& deadline) {
 }
 
 /// A switch that is told what it already does may well refuse, so it is asked first. Then: told, looked at until it is
-/// so, and told again, until the deadline. What it answers to being told is no proof.
+/// so, and told again, some times. What it answers to being told is no proof.
 Result<void> HostPower::switch_to(State wanted, const Deadline& deadline) {
   State now = TRY(state(deadline));
   int told = 0;
@@ -39,7 +39,7 @@ Result<void> HostPower::switch_to(State wanted, const Deadline& deadline) {
   };
   while (now != wanted) {
     if (deadline.stopped()) return wait_error(Wake::kStopped, "power");
-    if (deadline.expired()) return lied();
+    if (deadline.expired() || told == pace_.tells) return lied();
     const auto said = patiently<void>(deadline, [&] { return tell(wanted, deadline); });
     if (!said) return told > 0 && said.error().errnum == ETIME ? lied() : said.error();
     ++told;

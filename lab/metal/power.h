@@ -26,12 +26,14 @@ class Bmc {
 struct PowerPace {
   Millis look_every{500};    ///< at the state, after it was switched
   Millis believe{15'000};    ///< until a switch that shows no effect is told again: a board takes some seconds
+  int tells = 5;             ///< so often; then the switch lied
   Millis retry_every{2000};  ///< when the switch does not answer
   Millis patience{120'000};  ///< for a switch that does not answer: a BMC is back from its own restart by then
   Millis pause{5000};        ///< between off and on again: capacitors keep a board up for a while
 };
 
-/// One way to switch a host's power. on() and off() are proven: the state is read back until it is so. Errors:
+/// One way to switch a host's power. on() and off() are proven: the state is read back until it is so, for at most
+/// a minute and a quarter. Errors:
 /// lab.power-lied (the switch said that all is well, and nothing came of it), lab.bmc and lab.power (it refuses or
 /// cannot be reached, even after some patience; with what it said), lab.exec, harness.usage (its secret),
 /// harness.stopped. Not thread-safe.
