@@ -1,0 +1,178 @@
+// Is a host healthy: the one that the inventory describes, and in its stable system?
+#include "lab/metal/health.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "harness/base/digest.h"
+#include "harness/base/text.h"
+
+namespace holdfast::lab {
+namespace {
+
+using State = Finding::State;
+
+constexpr Millis kCommand{30'000};  // one command over ssh
+constexpr Millis kSwitch{20'000};   // one question to a BMC; no patience: it is to be there now
+constexpr Millis kEcho{10'000};     // from /dev/console to the recorder
+constexpr int kEchoes = 3;          // a kernel message may tear a line
+
+struct Ids {
+  uint64_t vendor = 0;
+  uint64_t id = 0;
+  bool operator==(const Ids&) const = default;
+};
+
+Finding good(std::string about, std::string what) { return {State::kGood, std::move(about), std::move(what), ""}; }
+Finding missing(std::string about, std::string what, std::string mend) {
+  return {State::kMissing, std::move(about), std::move(what), std::move(mend)};
+}
+Finding missing(std::string about, const Error& error, std::string mend) {
+  std::string what = error.what;
+  for (const Evidence& evidence : error.evidence) what += fmt::format(" [{}]", trim(last_lines(evidence.text, 1)));
+  return missing(std::move(about), std::move(what), error.hint.empty() ? std::move(mend) : error.hint);
+}
+
+Millis scaled(const GateMeans& means, Millis span) {
+  return Millis(static_cast<Millis::rep>(static_cast<double>(span.count()) * std::max(means.time_scale, 0.1)));
+}
+
+/// What the command printed; a failure of the command itself is an error as well.
+Result<std::string> ask(const GateMeans& means, const std::vector<std::string>& argv, const Deadline& deadline) {
+  const Output output = TRY(means.run(argv, deadline.at_most(scaled(means, kCommand))));
+  if (output.status.success()) return output.out;
+  return lab_error("target", fmt::format("{}: {}", argv.front(), output.status.describe())).with("stderr", output.err);
+}
+
+Finding look_at_kernel(std::string_view cmdline) {
+  for (const auto word : split(cmdline, ' ')) {
+    if (!trim(word).starts_with("holdfast.")) continue;
+    return missing("stable kernel", fmt::format("a test kernel runs: its command line has {}", trim(word)),
+                   "holdfast lab release --heal HOST, or power-cycle the host");
+  }
+  return good("stable kernel", "runs");
+}
+
+/// "0000:01:00.0 0x8086 0x10d3", a line each.
+std::map<std::string, Ids> parse_devices(std::string_view text) {
+  std::map<std::string, Ids> devices;
+  for (const auto line : split(text, '\n')) {
+    const auto words = split(trim(line), ' ');
+    if (words.size() != 3) continue;
+    const auto vendor = parse_u64(words[1], 16);
+    const auto id = parse_u64(words[2], 16);
+    if (vendor && id) devices[std::string(words[0])] = {.vendor = *vendor, .id = *id};
+  }
+  return devices;
+}
+
+/// Takes a device that is found out of `there`, so that two of the same ids need two.
+Finding look_at_device(const HostDevice& device, std::map<std::string, Ids>& there) {
+  const std::string about = fmt::format("device '{}'", device.device.role);
+  const std::string mend = fmt::format("seat the device, or mend the inventory at {}", device.declared_at);
+  const Ids wanted{.vendor = device.vendor, .id = device.id};
+  const std::string name = fmt::format("{:04x}:{:04x}", wanted.vendor, wanted.id);
+  if (device.device.bdf.empty()) {
+    const auto found = std::ranges::find_if(there, [&](const auto& entry) { return entry.second == wanted; });
+    if (found == there.end()) return missing(about, fmt::format("no device {} is there", name), mend);
+    const std::string bdf = found->first;
+    there.erase(found);
+    return good(about, fmt::format("{} at {}", name, bdf));
+  }
+  const auto found = there.find(device.device.bdf);
+  if (found == there.end()) return missing(about, fmt::format("nothing is at {}", device.device.bdf), mend);
+  const Ids seen = found->second;
+  there.erase(found);
+  if (device.vendor != 0 && seen != wanted) {
+    return missing(about, fmt::format("at {} is {:04x}:{:04x}, not {}", device.device.bdf, seen.vendor, seen.id, name),
+                   mend);
+  }
+  return good(about, fmt::format("{:04x}:{:04x} at {}", seen.vendor, seen.id, device.device.bdf));
+}
+
+void look_at_devices(const GateMeans& means, const Deadline& deadline, std::vector<Finding>& findings) {
+  if (means.devices.empty()) return;
+  constexpr std::string_view kList =
+      "for d in /sys/bus/pci/devices/*; do echo \"${d##*/} $(cat $d/vendor) $(cat $d/device)\"; done";
+  const auto listed = ask(means, {"sh", "-c", std::string(kList)}, deadline);
+  if (!listed)
+    return findings.push_back(missing("devices", listed.error(), "look at the host: its /sys is not readable"));
+  auto there = parse_devices(*listed);
+  // Those with an address first: what is named by its ids alone must not take their place.
+  std::vector<HostDevice> devices = means.devices;
+  std::ranges::stable_partition(devices, [](const HostDevice& device) { return !device.device.bdf.empty(); });
+  for (const HostDevice& device : devices) findings.push_back(look_at_device(device, there));
+}
+
+void look_at_switches(const GateMeans& means, const Deadline& deadline, std::vector<Finding>& findings) {
+  for (HostPower* const power : means.power) {
+    const Deadline soon = deadline.at_most(scaled(means, kSwitch));
+    auto answer = power->bmc() != nullptr ? power->bmc()->answers(soon) : Result<void>();
+    if (answer) {
+      const auto state = power->state(soon);
+      if (!state) answer = state.error();
+      if (state && *state == Power::State::kOff) answer = lab_error("power", "says that the power is off");
+    }
+    findings.push_back(answer ? good(power->describe(), "answers, the power is on")
+                              : missing(power->describe(), answer.error(), "look at the switch, and at the inventory"));
+  }
+}
+
+void look_at_console(const GateMeans& means, const Deadline& deadline, std::vector<Finding>& findings) {
+  if (means.console == nullptr) return;
+  Error last = lab_error("target", "the console was not tried");
+  for (int echo = 0; echo < kEchoes && !deadline.stopped() && !deadline.expired(); ++echo) {
+    const std::string nonce = "holdfast-nonce-" + random_hex(8);
+    const Console::Mark mark = means.console->mark();
+    const auto written = ask(means, {"sh", "-c", fmt::format("echo {} > /dev/console", nonce)}, deadline);
+    if (!written) {
+      return findings.push_back(missing("console", written.error(), "let the host's ssh user write to /dev/console"));
+    }
+    const auto heard = means.console->expect(nonce, mark, deadline.at_most(scaled(means, kEcho)));
+    if (heard) return findings.push_back(good("console", "shows what the host writes to it"));
+    last = heard.error();
+  }
+  findings.push_back(missing("console",
+                             fmt::format("does not show what the host writes to /dev/console: {}", last.what),
+                             "the last console= of the host's command line must be the port that is recorded"));
+}
+
+}  // namespace
+
+std::vector<Finding> look_at(const GateMeans& means, const Deadline& deadline) {
+  std::vector<Finding> findings;
+  const auto cmdline = ask(means, {"cat", "/proc/cmdline"}, deadline);
+  if (cmdline) {
+    findings.push_back(good("ssh", "answers"));
+    findings.push_back(look_at_kernel(*cmdline));
+    look_at_devices(means, deadline, findings);
+  } else {
+    findings.push_back(missing("ssh", cmdline.error(), "holdfast lab release --heal HOST"));
+  }
+  look_at_switches(means, deadline, findings);
+  if (cmdline) look_at_console(means, deadline, findings);
+  return findings;
+}
+
+std::string to_text(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    text += fmt::format("{} {}: {}{}\n", finding.state == State::kMissing ? "bad" : "ok", finding.about, finding.what,
+                        finding.mend.empty() ? "" : "; mend: " + finding.mend);
+  }
+  return text;
+}
+
+Result<void> pass_gate(const GateMeans& means, const Deadline& deadline) {
+  const std::vector<Finding> findings = look_at(means, deadline);
+  if (deadline.stopped()) return wait_error(Wake::kStopped, "the health gate");
+  if (ready(findings)) return {};
+  const auto first = std::ranges::find(findings, State::kMissing, &Finding::state);
+  return lab_error("unhealthy", fmt::format("health gate: {}: {}", first->about, first->what))
+      .because(first->mend)
+      .with("health", to_text(findings));
+}
+
+}  // namespace holdfast::lab

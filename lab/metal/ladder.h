@@ -1,0 +1,69 @@
+// How is a host brought back to its stable system, whatever state a case left it in?
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/base/deadline.h"
+#include "lab/metal/power.h"
+
+namespace holdfast::lab {
+
+/// From the gentlest to the roughest.
+enum class Rung { kPowerOn, kSshReboot, kSysrq, kReset, kPowerCycle, kBmcColdReset };
+
+/// How long a rung itself may take, on a host of time scale 1; the wait for the stable system comes on top.
+struct RungLimit {
+  Rung rung;
+  std::string_view name;
+  Millis limit;
+};
+
+inline constexpr std::array<RungLimit, 6> kRungLimits{{
+    {Rung::kPowerOn, "power on", Millis(150'000)},        // patience with a BMC that is away (120 s), then seconds
+    {Rung::kSshReboot, "ssh reboot", Millis(30'000)},     // a login, and the order; services are stopped in the wait
+    {Rung::kSysrq, "sysrq", Millis(45'000)},              // a console that is just being opened again; three keys
+    {Rung::kReset, "chassis reset", Millis(150'000)},     // as power on
+    {Rung::kPowerCycle, "power cycle", Millis(240'000)},  // off is proven, a pause, on is proven; a PDU is slow
+    {Rung::kBmcColdReset, "BMC cold reset", Millis(600'000)},  // BMCs take up to five minutes; then a power cycle
+}};
+/// From the firmware to ssh: servers test their memory for minutes, and a disk may have to be checked.
+inline constexpr Millis kStableLimit{600'000};
+
+std::string_view to_string(Rung rung);
+
+/// What came of a rung.
+struct RungReport {
+  std::string rung;  ///< "power cycle (IPMI at 192.0.2.7:623)"
+  bool ok = false;   ///< the stable system is up
+  Millis took{0};
+  std::string why;  ///< it failed, or was left out; empty when ok
+};
+
+/// What a host can be brought back with; whatever is empty is left out, and said so.
+struct LadderMeans {
+  /// A command over ssh works in whatever system runs now.
+  std::function<Result<void>(const Deadline&)> ssh_answers = {};
+  /// Has that system reboot: through the firmware, never by kexec.
+  std::function<Result<void>(const Deadline&)> ssh_reboot = {};
+  /// ConsoleRecorder::send_sysrq.
+  std::function<Result<void>(char, const Deadline&)> sysrq = {};
+  /// How much the console has said so far (ConsoleRecorder::mark); empty: a kernel's answer to sysrq is not looked for.
+  std::function<size_t()> console_mark = {};
+  std::vector<HostPower*> power = {};  ///< in the order of the inventory
+  /// Waits until the stable system is up. Must not take the system that ran before a rung for it.
+  std::function<Result<void>(const Deadline&)> stable_up;
+  std::function<void(const RungReport&)> on_rung = {};
+  double time_scale = 1.0;  ///< of the host
+  Millis key_pause{2000};   ///< between sysrq keys: sync and remount take their time
+  Millis reaction{15'000};  ///< for the console to say something after them
+};
+
+/// Climbs until the stable system is up. A host that is off is switched on first. Errors: lab.unrecovered, with what
+/// came of each rung as evidence: the host belongs into quarantine; harness.stopped, at once.
+Result<void> recover(const LadderMeans& means, const Deadline& deadline);
+
+}  // namespace holdfast::lab
