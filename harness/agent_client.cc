@@ -150,7 +150,7 @@ Result<std::pair<Envelope, wire::Bytes>> LinkAgent::exchange(uint64_t id, wire::
 Result<void> LinkAgent::leave(const Deadline& deadline) {
   TRY(usable());
   const uint64_t id = take_id();
-  TRY_IN("kexec", link_->send(wire::make_request(id, wire::KexecExecute{}), deadline));
+  TRY_IN("kexec", link_->send(wire::make_request(id, wire::KexecExecute{.rest_disks = !hello_.is_init}), deadline));
   const auto said = TRY(answer(id, /*or_leaving=*/true, "the agent's leave", deadline));
   if (said.first.kind == Envelope::Kind::kRefusal) return refused(said.first.refusal);
   if (said.first.kind != Envelope::Kind::kEvent) {

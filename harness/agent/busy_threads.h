@@ -30,6 +30,7 @@ class BusyThreads {
  public:
   /// Errors: the request's when there is nothing to write; the kernel's when the memory cannot be mapped.
   Result<void> start(BusyWork work);
+  bool empty() const { return threads_.empty(); }
   /// Ends them, and closes their files.
   void stop_all() { threads_.clear(); }
   /// Waits until the work that was started first has wiped its memory; for tests.

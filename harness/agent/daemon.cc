@@ -84,7 +84,7 @@ Result<void> run_as_daemon(const DaemonOptions& options) {
   ::setsid();  // refused to the leader of a process group, as which it may go on
   listen_to_signals(stop);
   const fs::path work = socket.string() + ".files";
-  State state(introduce(/*is_init=*/false, {}), Files("/holdfast/files", work), &stop);
+  State state(introduce(/*is_init=*/false, {}), Files(fs::absolute(options.files), work), &stop);
   const Registry registry = all_verbs();
   while (!stop.requested()) {
     try {

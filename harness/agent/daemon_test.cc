@@ -315,6 +315,33 @@ TEST_F(AgentDaemon, EndsOnSigtermAndLeavesNothingBehind) {
   EXPECT_TRUE(fs::is_empty(folder_->path()));
 }
 
+TEST_F(AgentDaemon, RetiresWhenItHoldsNothing) {
+  const auto agent = connect();
+  const auto memfd = agent->call(wire::MemfdCreate{.name = "held", .size = 16}, soon());
+  ASSERT_TRUE(memfd);
+  const auto refused = agent->call(wire::Retire{}, soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().type(), "harness.refused");
+  EXPECT_THAT(refused.error().what, HasSubstr("open files"));
+  ASSERT_TRUE(agent->call(wire::Close{.handle = memfd->handle}, soon()));
+  ASSERT_TRUE(agent->call(wire::Retire{}, soon()));
+  const auto ended = process_->wait(soon());
+  ASSERT_TRUE(ended);
+  EXPECT_TRUE(ended->success()) << ended->describe();
+  EXPECT_TRUE(fs::is_empty(folder_->path()));
+}
+
+TEST_F(AgentDaemon, HasTheFilesThatWereThereBefore) {
+  const fs::path files = folder_->path() / "given";
+  ASSERT_TRUE(make_dirs(files));
+  ASSERT_TRUE(write_file(files / sha256("given"), "given"));
+  EXPECT_FALSE(connect()->call(wire::Have{.sha256 = sha256("given")}, soon())->have);
+  socket_ = folder_->path() / "second.sock";
+  auto process = Process::start({.argv = {agent_program(), "--listen", socket_.string(), "--files", files.string()}});
+  ASSERT_TRUE(process) << process.error().what;
+  EXPECT_TRUE(connect()->call(wire::Have{.sha256 = sha256("given")}, soon())->have);
+}
+
 TEST_F(AgentDaemon, TakesThePlaceOfOneThatWasKilled) {
   connect();
   process_->signal_group(SIGKILL);

@@ -23,6 +23,8 @@ class Drivers {
   /// Drivers and overrides as they were. Errors: as above; what could be restored is.
   Result<void> restore(const std::vector<wire::DriverBefore>& before, const Deadline& deadline);
 
+  /// Nothing is to be restored.
+  bool unchanged() const { return changed_.empty(); }
   /// Everything that bind_vfio() changed and nobody restored.
   Result<void> restore_all(const Deadline& deadline);
 

@@ -29,6 +29,7 @@ class Handles {
   Result<Held*> find(wire::Handle handle);
   /// Closes the file. May block for as long as the kernel does.
   Result<void> close(wire::Handle handle);
+  bool empty() const { return held_.empty(); }
   /// Closes everything, the newest first: a session goes before the files that it preserves.
   void close_all();
 

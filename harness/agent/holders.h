@@ -26,6 +26,7 @@ class Holders {
   /// holder; the kernel's EBUSY when it is still there at the deadline, and stays known.
   Result<void> kill(wire::HolderId holder, const Deadline& deadline);
 
+  bool empty() const { return running_.empty(); }
   /// Kills all of them, and waits for each as long as the deadline allows.
   void kill_all(const Deadline& deadline);
 

@@ -9,8 +9,10 @@
 
 #include <cerrno>
 
+#include "harness/agent/disks.h"
 #include "harness/agent/identity.h"
 #include "harness/agent/registry.h"
+#include "harness/agent/server.h"
 #include "harness/agent/sysfs.h"
 
 namespace holdfast::agent {
@@ -22,6 +24,9 @@ constexpr unsigned long kKexecFileNoInitramfs = 4;
 
 /// How long the controller's word that it heard `leaving` is waited for.
 constexpr Millis kFarewell{1000};
+
+/// How long the kernel may take to make busy file systems read-only: what they have is written first.
+constexpr Millis kRestPatience{20'000};
 
 /// reboot(2) itself: the libc's wrapper cannot ask for LINUX_REBOOT_CMD_KEXEC on every libc, and nothing else must run.
 int reboot_call(unsigned command) {
@@ -69,12 +74,15 @@ void say_farewell(Channel& channel) {
 }
 
 /// Returns only with the kernel's refusal. LUO freezes what is preserved inside this call.
-Result<wire::Empty> execute(State& state, const wire::KexecExecute&) {
+Result<wire::Empty> execute(State& state, const wire::KexecExecute& request) {
+  RestingDisks disks;
+  if (request.rest_disks) disks = TRY(RestingDisks::make({}, Deadline::after(kRestPatience, state.stop)));
   ::sync();
   if (state.channel != nullptr) say_farewell(*state.channel);
   reboot_call(LINUX_REBOOT_CMD_KEXEC);
   const int errnum = errno;
   const bool loaded = read_line("/sys/kernel/kexec_loaded") != "0";
+  for (const std::string& failed : disks.undo()) say(fmt::format("still read-only: {}", failed));
   return kernel_refused(loaded ? "reboot(KEXEC)" : "reboot(KEXEC) with no kernel loaded", errnum);
 }
 

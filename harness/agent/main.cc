@@ -18,9 +18,10 @@ constexpr int kExitUsage = 2;
 constexpr const char* kHelp =
     R"(holdfast-agent: what holdfast runs on a target.
 
-  holdfast-agent --listen SOCKET [--detach]
+  holdfast-agent --listen SOCKET [--files DIR] [--detach]
       Serves controllers on a unix socket that only its owner may use, one after the other, until SIGTERM; then restores
-      the drivers that it changed. With --detach it goes on by itself once it listens.
+      the drivers that it changed. DIR has files that need not be sent, named by their SHA-256. With --detach it goes
+      on by itself once it listens.
   holdfast-agent --bridge SOCKET
       Connects standard input and output to the agent that listens there, until either end hangs up.
   holdfast-agent --version | --help
@@ -61,6 +62,8 @@ int listen(int argc, char** argv) {
       options.detach = true;
     } else if (word == "--listen" && i + 1 < argc) {
       options.socket = argv[++i];
+    } else if (word == "--files" && i + 1 < argc) {
+      options.files = argv[++i];
     } else {
       return complain(fmt::format("unknown or incomplete option {}; see --help", word));
     }

@@ -38,7 +38,8 @@ static auto members(const KexecLoad*) {
                     Field{"cmdline", &KexecLoad::cmdline});
 }
 static auto members(const KexecUnload*) { return std::tuple(); }
-static auto members(const KexecExecute*) { return std::tuple(); }
+static auto members(const KexecExecute*) { return std::tuple(Field{"rest_disks", &KexecExecute::rest_disks}); }
+static auto members(const Retire*) { return std::tuple(); }
 static auto members(const PowerOff*) { return std::tuple(); }
 static auto members(const SysfsWrite*) {
   return std::tuple(Field{"path", &SysfsWrite::path}, Field{"text", &SysfsWrite::text},
@@ -64,6 +65,7 @@ HOLDFAST_WIRE_REQUEST(Put);
 HOLDFAST_WIRE_REQUEST(KexecLoad);
 HOLDFAST_WIRE_REQUEST(KexecUnload);
 HOLDFAST_WIRE_REQUEST(KexecExecute);
+HOLDFAST_WIRE_REQUEST(Retire);
 HOLDFAST_WIRE_REQUEST(PowerOff);
 HOLDFAST_WIRE_REQUEST(SysfsWrite);
 HOLDFAST_WIRE_REQUEST(SysfsWait);

@@ -110,6 +110,13 @@ struct KexecUnload {
 struct KexecExecute {
   static constexpr std::string_view kVerb = "kexec_execute";
   using Reply = Empty;
+  bool rest_disks = false;  ///< file systems on block devices become read-only before, and writable after a refusal
+};
+
+/// Ends the agent, after the reply. Refused by one that is init, and by one that holds anything or has changed drivers.
+struct Retire {
+  static constexpr std::string_view kVerb = "retire";
+  using Reply = Empty;
 };
 
 /// Powers the machine off (only when the agent is its init), after the reply.
