@@ -175,7 +175,7 @@ Result<HostAgent> Delivery::agent(const fs::path& program, const Deadline& deadl
       ended_bridges = true;
     } else if (host.error().kind == "timeout") {
       return lab_error("agent-busy", fmt::format("the agent of {} answers nobody", ssh_->access().host.address));
-    } else if (host.error().kind != "link" || !ssh_->alive()) {
+    } else if (host.error().kind != "link" || !ssh_->alive() || --more_tries == 0) {
       return host;
     }
     if (wait_until(deadline.at_most(kPause)) == Wake::kStopped) return wait_error(Wake::kStopped, "the agent");
