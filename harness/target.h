@@ -97,6 +97,8 @@ class Target {
   virtual Result<void> alive(const Deadline& deadline) = 0;
   /// The command line that kernel A was given before `append`: what kernel B needs as well.
   virtual std::string base_cmdline() const = 0;
+  /// The initrd of every next kernel, as wire::KexecLoad has it: the one that the running kernel came with, or none.
+  virtual std::string next_initrd() const { return "same"; }
   /// Drivers that must start in every kernel, "igb": without them the machine is not reached.
   virtual std::vector<std::string> vital_drivers() const { return {}; }
   /// Facts for the report: accel, memory, QEMU version, host name.

@@ -61,7 +61,7 @@ Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions&
     words.push_back(keep_drivers_off(natives_, setup_.target.vital_drivers()));
   }
   return wire::KexecLoad{.kernel = TRY(kernel.agent().upload(image_for(options).path, deadline)),
-                         .initrd = "same",
+                         .initrd = setup_.target.next_initrd(),
                          .cmdline = join_words(std::move(words))};
 }
 

@@ -1,0 +1,325 @@
+// How does the harness drive a host of a lab from its own system into kernels under test and between them?
+//
+// boot(): own system -> agent, kernel, payload brought -> kexec. connect(): try ssh with the key that this boot must
+// show, over and over; between the tries look at the console, and whether it is the host's own system that answers.
+#include "lab/metal/metal_target.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "harness/agent_client.h"
+#include "harness/base/digest.h"
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "harness/wire/network.h"
+#include "lab/console/serial_console.h"
+#include "lab/metal/delivery.h"
+#include "lab/metal/last_words.h"
+#include "lab/metal/launch.h"
+#include "lab/metal/own_system.h"
+
+namespace holdfast::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// One try to reach a kernel that is about to come up, and the pause behind it.
+constexpr Millis kTry{15'000};
+constexpr Millis kPause{500};
+/// How long the line to a kernel that was left is listened to for its refusal, between two tries.
+constexpr Millis kListen{300};
+/// After an oops or the like the kernel may still come up; longer than this it is not waited for.
+constexpr Millis kAfterOops{30'000};
+/// A look at the host's own system, to find out whether it is back.
+constexpr Millis kLookAtOwn{15'000};
+/// How much of the console is looked at again and again.
+constexpr size_t kLookBack = size_t{1} << 20;
+
+class NoPower : public Power {
+ public:
+  Result<void> on(const Deadline&) override { return none(); }
+  Result<void> off(const Deadline&) override { return none(); }
+  Result<State> state(const Deadline&) override { return none(); }
+
+ private:
+  static Error none() { return lab_error("no-power", "the inventory names no way to switch this host's power"); }
+};
+
+Result<Fd> connect_to(const fs::path& socket) {
+  const Fd folder = TRY(open_file(socket.parent_path(), O_PATH | O_DIRECTORY));
+  // A socket's address holds 107 bytes (man 7 unix); a longer path goes through the folder's descriptor.
+  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), socket.filename().string());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return system_error(socket.string(), ENAMETOOLONG);
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return system_error(fmt::format("connect to the console at {}", socket.string()), errno);
+  }
+  return fd;
+}
+
+/// One kernel under test, as long as it is spoken to.
+struct Connection {
+  Ssh ssh;
+  std::optional<HostAgent> agent;
+};
+
+class MetalTarget : public Target {
+ public:
+  MetalTarget(MetalConfig config, std::unique_ptr<SerialConsole> console)
+      : config_(std::move(config)), console_(std::move(console)) {
+    if (!config_.power) config_.power = std::make_unique<NoPower>();
+  }
+  MetalTarget(const MetalTarget&) = delete;
+  MetalTarget& operator=(const MetalTarget&) = delete;
+  ~MetalTarget() override { forget_kernel(); }
+
+  const std::string& name() const override { return config_.host.name; }
+  Result<void> boot(const BootSpec& spec, const Deadline& deadline) override;
+  Result<std::unique_ptr<Agent>> connect(const Deadline& deadline) override;
+  Result<void> alive(const Deadline& deadline) override;
+  std::string base_cmdline() const override { return launch_ ? launch_->base_cmdline : std::string(); }
+  std::string next_initrd() const override { return launch_ ? launch_->initrd : std::string("same"); }
+  std::vector<std::string> vital_drivers() const override {
+    return launch_ ? launch_->vital_drivers : std::vector<std::string>();
+  }
+  std::map<std::string, std::string> facts() const override;
+  Power& power() override { return *config_.power; }
+  Console& console() override { return *console_; }
+
+ private:
+  Result<void> start(const BootSpec& spec, const Deadline& deadline);
+  Result<void> power_cycle(const Deadline& deadline);
+  void forget_kernel();
+  Result<void> late_refusal(const Deadline& deadline);
+  Result<std::unique_ptr<Agent>> try_kernel(const Deadline& deadline);
+  Result<HostAgent> agent_of(Ssh& ssh, const Deadline& deadline);
+  Result<void> check(const wire::Hello& hello) const;
+  Result<Ssh> way_to_kernel(const Deadline& deadline);
+  Result<void> judge_own(const RunningSystem& system) const;
+  Result<void> own_system_is_away(const Deadline& deadline);
+  Result<void> listen_to_console();
+
+  MetalConfig config_;
+  const std::unique_ptr<SerialConsole> console_;
+  std::string agent_build_;
+  fs::path boot_dir_;  ///< the keys of the boot that runs
+  std::optional<Launch> launch_;
+  Console::Mark asked_ = 0;                        ///< where on the console the last kernel was left, at the latest
+  std::optional<Deadline> after_oops_;             ///< one was seen on the way to the next kernel
+  std::string boot_id_;                            ///< of the kernel that was spoken to last
+  std::unique_ptr<Connection> now_;                ///< to that kernel
+  std::vector<std::unique_ptr<Connection>> past_;  ///< ended; a Link that somebody still holds watches their pidfd
+  std::optional<Error> failure_;                   ///< why there is no kernel under test any more
+};
+
+Result<void> MetalTarget::boot(const BootSpec& spec, const Deadline& deadline) {
+  forget_kernel();
+  failure_.reset();
+  auto started = start(spec, deadline);
+  if (!started) failure_ = started.error();
+  return started;
+}
+
+Result<void> MetalTarget::start(const BootSpec& spec, const Deadline& deadline) {
+  TRY(config_.may_touch());
+  agent_build_ = TRY(sha256_file(config_.agent));
+  if (std::exchange(launch_, std::nullopt)) TRY(power_cycle(deadline));
+  SystemConnection own = TRY(await_own_system(config_.host.ssh, config_.runtime_dir, deadline));
+  boot_dir_ = config_.runtime_dir / fmt::format("boot.{}", random_hex(4));
+  if (::mkdir(boot_dir_.c_str(), 0700) != 0) return system_error(fmt::format("create {}", boot_dir_.string()), errno);
+  TRY(config_.may_touch());
+  asked_ = console_->mark();
+  launch_ = TRY(launch(own,
+                       {.host = config_.host,
+                        .boot = spec,
+                        .agent = config_.agent,
+                        .boot_dir = boot_dir_,
+                        .cache_dir = config_.cache_dir},
+                       deadline));
+  return {};
+}
+
+/// What ran before is a kernel under test, and only the firmware leads back.
+Result<void> MetalTarget::power_cycle(const Deadline& deadline) {
+  TRY(config_.power->off(deadline));
+  TRY(config_.power->on(deadline));
+  return {};
+}
+
+void MetalTarget::forget_kernel() {
+  boot_id_.clear();
+  after_oops_.reset();
+  std::error_code ignored;
+  if (!boot_dir_.empty()) fs::remove_all(std::exchange(boot_dir_, {}), ignored);
+  if (!now_) return;
+  now_->ssh.close();
+  past_.push_back(std::move(now_));
+}
+
+/// A kexec that the kernel refused late is told over the line to the kernel that was to be left.
+Result<void> MetalTarget::late_refusal(const Deadline& deadline) {
+  if (!now_ || !now_->agent || boot_id_.empty()) return {};
+  auto heard = LinkAgent::adopt(now_->agent->link, boot_id_, deadline.at_most(kListen));
+  if (heard) return {};
+  if (heard.error().blame != Blame::kLab) return std::move(heard).error();
+  if (heard.error().kind == "link" || !now_->ssh.alive()) {
+    now_->ssh.close();
+    past_.push_back(std::move(now_));
+  }
+  return {};
+}
+
+/// In the host's own root file system every kernel shows the same host key: which one it is has to be asked.
+Result<Ssh> MetalTarget::way_to_kernel(const Deadline& deadline) {
+  if (config_.host.payload == Host::Payload::kInitramfs) {
+    return Ssh::open(launch_->access, config_.runtime_dir, "test", deadline);
+  }
+  SystemConnection there = TRY(reach_system(launch_->access, config_.runtime_dir, deadline));
+  TRY(judge_own(there.system));
+  if (!there.system.is_test_kernel() || there.system.boot_id == boot_id_) {
+    return lab_error("timeout", "the kernel that was to be left still answers");
+  }
+  return std::move(there.ssh);
+}
+
+Result<HostAgent> MetalTarget::agent_of(Ssh& ssh, const Deadline& deadline) {
+  if (config_.host.payload == Host::Payload::kInitramfs) {
+    return bridge_to_agent(ssh, {"/init", "--bridge", wire::kAgentSocket}, boot_id_, deadline);
+  }
+  Delivery delivery = TRY(Delivery::open(ssh, {.work_dir = config_.host.work_dir}, deadline));
+  return delivery.agent(config_.agent, deadline);
+}
+
+Result<void> MetalTarget::check(const wire::Hello& hello) const {
+  const auto wrong = [&](std::string kind, const std::string& what) {
+    return lab_error(std::move(kind), fmt::format("{}: {}", name(), what))
+        .with("who answers", fmt::format("release {}\nboot_id {}\nagent {}\ncommand line {}", hello.release,
+                                         hello.boot_id, hello.agent_build, hello.cmdline));
+  };
+  if (fmt::format(" {} ", hello.cmdline).find(fmt::format(" {} ", launch_->word)) == std::string::npos) {
+    return wrong("wrong-kernel", fmt::format("the kernel that answers was not started with {}", launch_->word));
+  }
+  if (hello.agent_build != agent_build_) {
+    return wrong("wrong-agent", fmt::format("its agent is {}, not {}", hello.agent_build, agent_build_));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Agent>> MetalTarget::try_kernel(const Deadline& deadline) {
+  TRY(config_.may_touch());
+  auto next = std::make_unique<Connection>(Connection{.ssh = TRY(way_to_kernel(deadline)), .agent = {}});
+  next->agent = TRY(agent_of(next->ssh, deadline));
+  const wire::Hello& hello = next->agent->agent->hello();
+  TRY(check(hello));
+  if (hello.boot_id == boot_id_) return lab_error("timeout", "the kernel that was to be left still answers");
+  if (now_) {
+    now_->ssh.close();
+    past_.push_back(std::move(now_));
+  }
+  boot_id_ = hello.boot_id;
+  asked_ = console_->mark();
+  after_oops_.reset();
+  now_ = std::move(next);
+  return std::move(now_->agent->agent);
+}
+
+/// The host's own system, in another boot than the one that was left, means that firmware came by.
+Result<void> MetalTarget::judge_own(const RunningSystem& system) const {
+  if (system.is_test_kernel() || system.boot_id == launch_->left.boot_id) return {};  // it is about to leave
+  return kernel_error("reset", fmt::format("{} is back in its own system: firmware came by", name()))
+      .with("who answers",
+            fmt::format("release {}\nboot_id {}\ncommand line {}", system.release, system.boot_id, system.cmdline));
+}
+
+/// Who answers with another key than this boot's is looked at.
+Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
+  const auto own = reach_system(config_.host.ssh, config_.runtime_dir, deadline.at_most(kLookAtOwn));
+  if (!own) {
+    if (own.error().kind == "host-key" || own.error().kind == "stopped") return own.error();
+    return {};
+  }
+  return judge_own(own->system);
+}
+
+Result<void> MetalTarget::listen_to_console() {
+  const Console::Mark end = console_->mark();
+  const Console::Mark from = end - asked_ > kLookBack ? end - kLookBack : asked_;
+  const LastWords words = last_words(console_->slice(from, end));
+  if (words.fatal) {
+    return kernel_error("reset", fmt::format("{}'s kernel is gone, its console says: {}", name(), words.fatal->title));
+  }
+  if (!words.serious) return {};
+  if (!after_oops_) after_oops_ = Deadline::after(kAfterOops);
+  if (!after_oops_->expired()) return {};
+  return lab_error("timeout", fmt::format("no agent, long after the console said: {}", words.serious->title));
+}
+
+Result<std::unique_ptr<Agent>> MetalTarget::connect(const Deadline& deadline) {
+  if (failure_) return *failure_;
+  if (!launch_) return harness_error("power", fmt::format("connect to {}, which was not booted", name()));
+  const auto fails = [&](Error error) {
+    if (error.type() == "kernel.reset" || error.kind == "host-key") failure_ = error;
+    return error;
+  };
+  while (true) {
+    TRY(late_refusal(deadline));
+    auto agent = try_kernel(deadline.at_most(kTry));
+    if (agent) return agent;
+    if (agent.error().blame != Blame::kLab) return fails(std::move(agent).error());
+    const std::string kind = agent.error().kind;
+    if (kind.starts_with("wrong-") || kind == "lease-lost" || kind == "ssh-auth") return agent;
+    if (auto away = kind == "host-key" ? own_system_is_away(deadline) : Result<void>(); !away) {
+      return fails(std::move(away).error());
+    }
+    if (auto silent = listen_to_console(); !silent) return fails(std::move(silent).error());
+    if (wait_until(deadline.at_most(kPause)) == Wake::kStopped) return wait_error(Wake::kStopped, "the next kernel");
+    if (deadline.expired()) {
+      return wait_error(Wake::kDeadline, fmt::format("agent of {}", name())).with("last try", agent.error().what);
+    }
+  }
+}
+
+Result<void> MetalTarget::alive(const Deadline& deadline) {
+  if (failure_) return *failure_;
+  if (!launch_) return lab_error("off", fmt::format("{} was not booted", name()));
+  if (auto trouble = console_->trouble()) return *std::move(trouble);
+  if (now_ && now_->ssh.alive()) return {};
+  TRY(config_.may_touch());
+  auto away = own_system_is_away(deadline);
+  if (!away && away.error().blame == Blame::kKernel) {
+    failure_ = away.error();
+    return away;
+  }
+  const LastWords words = last_words(console_->slice(asked_));
+  if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
+  return {};
+}
+
+std::map<std::string, std::string> MetalTarget::facts() const {
+  std::map<std::string, std::string> facts{{"host", config_.host.name}, {"address", config_.host.ssh.host.address}};
+  if (launch_) facts.insert(launch_->facts.begin(), launch_->facts.end());
+  if (config_.console_socket.empty()) facts.emplace("console", "none");
+  return facts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Target>> make_metal_target(MetalConfig config) {
+  auto console = TRY(SerialConsole::create({.attempt = config.console_log, .target = {}, .prefix = {}}));
+  if (!config.console_socket.empty()) TRY(console->attach(TRY(connect_to(config.console_socket))));
+  return std::unique_ptr<Target>(std::make_unique<MetalTarget>(std::move(config), std::move(console)));
+}
+
+}  // namespace holdfast::lab
