@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <map>
-#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
@@ -127,20 +126,6 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void on(const Event& event) = 0;
-};
-
-/// Lets events of several threads through to `inner` one at a time.
-class OneAtATime : public EventSink {
- public:
-  explicit OneAtATime(EventSink& inner) : inner_(inner) {}
-  void on(const Event& event) override {
-    const std::scoped_lock lock(mutex_);
-    inner_.on(event);
-  }
-
- private:
-  std::mutex mutex_;
-  EventSink& inner_;
 };
 
 }  // namespace holdfast

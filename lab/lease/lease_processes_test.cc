@@ -1,7 +1,7 @@
 // Is a host held by one process only, whatever happens to the processes: races, kill -9, a long stop?
 //
-// The other processes are this program again: with kHelper in its environment it obeys the words on its standard input
-// before any test begins.
+// The other processes are this program again: with kFolderOfOther in its environment it obeys the words on its standard
+// input before any test begins.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -23,16 +23,16 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr const char* kHelper = "HOLDFAST_LEASE_TEST_FOLDER";
+constexpr const char* kFolderOfOther = "HOLDFAST_LEASE_TEST_FOLDER";
 constexpr Millis kBeat{50};
 constexpr Millis kExpiry{5'000};
 
 LeaseTiming timing() { return {.beat = kBeat, .expiry = kExpiry}; }
 
-/// What the helper answers to "take", "release", "lost" and "check".
+/// What the other answers to "take", "release", "lost" and "check".
 std::string obey(const std::string& word, const LeasePlace& place, std::optional<Lease>& lease) {
   if (word == "take") {
-    auto taken = Lease::take(place, {.purpose = "helper"}, timing(), Deadline::after(Millis(60'000)));
+    auto taken = Lease::take(place, {.purpose = "other"}, timing(), Deadline::after(Millis(60'000)));
     if (!taken) return "refused " + taken.error().type() + " " + taken.error().what;
     lease.emplace(*std::move(taken));
     return "taken " + std::to_string(lease->token());
@@ -50,8 +50,8 @@ std::string obey(const std::string& word, const LeasePlace& place, std::optional
   return Lease::check(lease->file(), lease->token()) ? "ours" : "not ours";
 }
 
-[[maybe_unused]] const bool kIsNoHelper = [] {
-  const char* folder = std::getenv(kHelper);
+[[maybe_unused]] const bool kIsNoOther = [] {
+  const char* folder = std::getenv(kFolderOfOther);
   if (folder == nullptr) return true;
   const LeasePlace place{.folder = folder, .host = "metal-1"};
   std::optional<Lease> lease;
@@ -60,15 +60,15 @@ std::string obey(const std::string& word, const LeasePlace& place, std::optional
   std::_Exit(0);
 }();
 
-class Helper {
+class OtherProcess {
  public:
-  explicit Helper(const std::filesystem::path& folder) {
+  explicit OtherProcess(const std::filesystem::path& folder) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     ours_ = Fd(ends[0]);
     const Fd theirs(ends[1]);
     auto process = Process::start({.argv = {"/proc/self/exe"},
-                                   .env = {{kHelper, folder.string()}},
+                                   .env = {{kFolderOfOther, folder.string()}},
                                    .stdin_fd = theirs.get(),
                                    .stdout_fd = theirs.get(),
                                    .stderr_fd = STDERR_FILENO});
@@ -109,11 +109,11 @@ class LeaseProcesses : public testing::Test {
 };
 
 TEST_F(LeaseProcesses, OfTwoTakersOneGetsIt) {
-  const std::array<Helper, 2> helpers{Helper(dir_.path()), Helper(dir_.path())};
+  const std::array<OtherProcess, 2> others{OtherProcess(dir_.path()), OtherProcess(dir_.path())};
   uint64_t last = 0;
   for (int round = 0; round < 50; ++round) {
-    for (const Helper& helper : helpers) helper.say("take");
-    const std::array<std::string, 2> answers{helpers[0].answer(), helpers[1].answer()};
+    for (const OtherProcess& other : others) other.say("take");
+    const std::array<std::string, 2> answers{others[0].answer(), others[1].answer()};
     const size_t winner = answers[0].starts_with("taken ") ? 0 : 1;
     ASSERT_THAT(answers.at(winner), StartsWith("taken ")) << answers.at(1 - winner);
     ASSERT_THAT(answers.at(1 - winner), StartsWith("refused lab.leased metal-1 is held by")) << "round " << round;
@@ -121,16 +121,16 @@ TEST_F(LeaseProcesses, OfTwoTakersOneGetsIt) {
     ASSERT_TRUE(token);
     EXPECT_GT(*token, last);
     last = *token;
-    ASSERT_EQ(helpers.at(winner).ask("release"), "released");
+    ASSERT_EQ(others.at(winner).ask("release"), "released");
   }
 }
 
 TEST_F(LeaseProcesses, AKilledHolderIsTakenOverAtOnce) {
-  const Helper helper(dir_.path());
-  ASSERT_EQ(helper.ask("take"), "taken 1");
+  const OtherProcess other(dir_.path());
+  ASSERT_EQ(other.ask("take"), "taken 1");
   EXPECT_EQ(take(Millis(0)).error().type(), "lab.leased");
-  helper.kill();
-  ASSERT_EQ(helper.answer(), "") << "its end";
+  other.kill();
+  ASSERT_EQ(other.answer(), "") << "its end";
   // Much less than what it takes to expire, but a process that was killed may take a moment to die.
   LeaseTiming patient = timing();
   patient.expiry = Millis(3'600'000);
@@ -143,38 +143,38 @@ TEST_F(LeaseProcesses, AKilledHolderIsTakenOverAtOnce) {
 }
 
 TEST_F(LeaseProcesses, AHolderThatSleptTooLongNoticesItsSuccessor) {
-  const Helper helper(dir_.path());
-  ASSERT_EQ(helper.ask("take"), "taken 1");
-  ASSERT_EQ(helper.ask("check"), "ours");
-  helper.signal(SIGSTOP);
+  const OtherProcess other(dir_.path());
+  ASSERT_EQ(other.ask("take"), "taken 1");
+  ASSERT_EQ(other.ask("check"), "ours");
+  other.signal(SIGSTOP);
   LeaseRequest waits{.purpose = "successor", .wait = true};
   const auto lease = Lease::take(place_, waits, timing(), Deadline::after(Millis(60'000)));
   ASSERT_TRUE(lease) << lease.error().what;
   EXPECT_EQ(lease->token(), 2U);
   EXPECT_THAT(lease->taken_over(), HasSubstr("no sign of life for too long"));
-  helper.signal(SIGCONT);
-  EXPECT_EQ(helper.ask("check"), "not ours") << "at once, before its own threads have noticed";
-  EXPECT_THAT(helper.ask("lost"), StartsWith("lost "));
-  EXPECT_EQ(helper.ask("release"), "refused lab.lease-lost");
+  other.signal(SIGCONT);
+  EXPECT_EQ(other.ask("check"), "not ours") << "at once, before its own threads have noticed";
+  EXPECT_THAT(other.ask("lost"), StartsWith("lost "));
+  EXPECT_EQ(other.ask("release"), "refused lab.lease-lost");
   EXPECT_TRUE(Lease::check(lease->file(), lease->token())) << "the late one changed nothing";
   wait_until(Deadline::after(kBeat * 10));
   EXPECT_FALSE(lease->lost().requested());
 }
 
 TEST_F(LeaseProcesses, AHolderThatLivesIsNotTakenOver) {
-  const Helper helper(dir_.path());
-  ASSERT_EQ(helper.ask("take"), "taken 1");
+  const OtherProcess other(dir_.path());
+  ASSERT_EQ(other.ask("take"), "taken 1");
   LeaseRequest waits{.purpose = "impatient", .wait = true};
   EXPECT_EQ(Lease::take(place_, waits, timing(), Deadline::after(kExpiry * 6 / 5)).error().type(), "lab.leased");
-  EXPECT_EQ(helper.ask("check"), "ours");
+  EXPECT_EQ(other.ask("check"), "ours");
 }
 
 TEST_F(LeaseProcesses, AHolderWhoseFolderGoesAwayStops) {
-  const Helper helper(dir_.path());
-  ASSERT_EQ(helper.ask("take"), "taken 1");
+  const OtherProcess other(dir_.path());
+  ASSERT_EQ(other.ask("take"), "taken 1");
   const auto away = dir_.path().string() + ".away";
   std::filesystem::rename(dir_.path(), away);
-  EXPECT_THAT(helper.ask("lost"), StartsWith("lost "));
+  EXPECT_THAT(other.ask("lost"), StartsWith("lost "));
   std::filesystem::rename(away, dir_.path());
 }
 
