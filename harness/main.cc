@@ -14,6 +14,10 @@ namespace holdfast {
 std::filesystem::path own_path() { return std::filesystem::read_symlink("/proc/self/exe"); }
 std::filesystem::path agent_path() { return own_path().parent_path() / "holdfast-agent"; }
 
+void print_lines(reports::Screen& screen, std::string_view text) {
+  for (const std::string_view line : split(trim(text), '\n')) screen.line(std::string(line));
+}
+
 namespace {
 
 const Stop* stop_of_signals = nullptr;
@@ -31,16 +35,21 @@ void stop_on_signals(const Stop& stop) {
 struct Verbs {
   Program& program;
   Result<int> operator()(const JustPrint& what) {
-    for (const std::string_view line : split(trim(what.text), '\n')) program.out.line(std::string(line));
+    print_lines(program.out, what.text);
     return 0;
   }
   Result<int> operator()(const RunOptions& options) { return run_verb(program, options); }
   Result<int> operator()(const CaseOptions& options) { return case_verb(program, options); }
   Result<int> operator()(const ListOptions& options) { return list_verb(program, options); }
   Result<int> operator()(const CheckOptions& options) { return check_verb(program, options); }
-  template <class KernelVerb>
-  Result<int> operator()(const KernelVerb& options) {
-    return kernel_verb(program, options);
+  Result<int> operator()(const ReportOptions& options) { return report_verb(program, options); }
+  template <class Verb>
+  Result<int> operator()(const Verb& options) {
+    if constexpr (requires { kernel_verb(program, options); }) {
+      return kernel_verb(program, options);
+    } else {
+      return lab_verb(program, options);
+    }
   }
 };
 

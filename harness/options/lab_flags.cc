@@ -47,7 +47,9 @@ void add_lab_verbs(CLI::App& app, Chosen& chosen) {
   const auto reserve = std::make_shared<LabReserveOptions>();
   CLI::App& reserve_verb = add_host_verb(lab, "reserve", "keep a host for yourself", reserve, chosen);
   reserve_verb.add_option("target", reserve->target, "the host")->required();
-  reserve_verb.add_option("--for", reserve->span, "how long: 90s, 30m, 2h, 3d")->type_name("SPAN")->capture_default_str();
+  reserve_verb.add_option("--for", reserve->span, "how long: 90s, 30m, 2h, 3d")
+      ->type_name("SPAN")
+      ->capture_default_str();
   reserve_verb.add_option("--why", reserve->why, "what others read who want it")->type_name("TEXT");
 
   const auto release = std::make_shared<LabReleaseOptions>();

@@ -36,8 +36,7 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
   const CaseInfo* info = find_case(options.case_name);
   if (info == nullptr) return usage_error(fmt::format("no case is called '{}'", options.case_name));
   const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
-  const Machine machine =
-      TRY(chosen_machines(known_machines(inventory, options.machine, 1), {options.target})).front();
+  const Machine machine = TRY(chosen_machines(known_machines(inventory, options.machine, 1), {options.target})).front();
   std::vector<Device> devices = TRY(devices_of(machine.profile, options.devices));
   Where where{.target = options.target, .id = {info->suite, info->name, ""}, .attempt = options.attempt};
   if (devices.size() == 1) where.id.device = devices.front().role;

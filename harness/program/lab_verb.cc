@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/one_at_a_time.h"
 #include "harness/program/custodians.h"
 #include "harness/program/program.h"
 #include "lab/attach.h"
@@ -13,6 +15,7 @@
 #include "lab/lease/marks.h"
 #include "lab/metal/power.h"
 #include "lab/profiles.h"
+#include "reports/words.h"
 
 namespace holdfast {
 namespace {
@@ -51,7 +54,34 @@ Result<std::unique_ptr<Power>> first_switch(const lab::Host& host) {
   return std::unique_ptr<Power>(TRY(lab::make_power(host.power.front())));
 }
 
-std::string to_json(const std::vector<lab::HostStatus>& statuses);
+/// What happens on the way to a healthy host, a line each.
+class Telling : public EventSink {
+ public:
+  explicit Telling(reports::Screen& screen) : screen_(screen) {}
+  void on(const Event& event) override {
+    if (const auto* note = std::get_if<Note>(&event)) screen_.line(note->text);
+    if (const auto* tried = std::get_if<Recovery>(&event)) screen_.line(reports::sentence(*tried));
+  }
+
+ private:
+  reports::Screen& screen_;
+};
+
+/// A console that nobody records: held open as long as this lives.
+struct OwnConsole {
+  std::optional<TempDir> folder;
+  std::unique_ptr<lab::ConsoleRecorder> recorder;
+};
+
+Result<OwnConsole> open_console(const lab::Host& host, Program& program) {
+  OwnConsole own;
+  own.folder = TRY(TempDir::create("holdfast-console"));
+  const auto& dir = own.folder->path();
+  own.recorder = TRY(lab::ConsoleRecorder::start(host.console,
+                                                 {.raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
+                                                 [&program](const std::string& text) { program.err.line(text); }));
+  return own;
+}
 
 }  // namespace
 
@@ -69,7 +99,7 @@ Result<int> lab_verb(Program& program, const LabReserveOptions& options) {
   const lab::Host& host = *TRY(opened.host(options.target));
   const auto kept = TRY(lab::reserve(opened.lab.place(host.name), options.why, TRY(lab::parse_span(options.span)),
                                      opened.lab.timing, program.patience()));
-  program.out.line(lab::describe(kept));
+  program.out.line(fmt::format("{}: {}", host.name, lab::reservation_text(kept, opened.lab.timing.clock.wall())));
   return 0;
 }
 
@@ -78,7 +108,11 @@ Result<int> lab_verb(Program& program, const LabReleaseOptions& options) {
   const lab::Host& host = *TRY(opened.host(options.target));
   lab::ReleaseOptions release{.force = options.force, .heal = {}};
   if (options.heal) {
-    release.heal = [&](const Deadline& deadline) { return heal_host(host, opened.lab, program, deadline); };
+    release.heal = [&](const Deadline& deadline) -> Result<void> {
+      Telling telling(program.err);
+      OneAtATime events(telling);
+      return heal_host(host, opened.lab, events, deadline);
+    };
   }
   for (const std::string& done : TRY(lab::release_host(host.name, opened.lab, release, program.patience()))) {
     program.out.line(done);
@@ -102,13 +136,14 @@ Result<int> lab_verb(Program& program, const LabConsoleOptions& options) {
   auto socket = TRY(lab::recorder_of(host.name, opened.lab));
   if (!socket) {
     own = TRY(open_console(host, program));
-    socket = own.socket();
+    socket = own.folder->path() / "socket";
   }
   program.err.line(fmt::format("{}: ~. at the beginning of a line ends this", host.name));
   const auto how =
       TRY(lab::attach_terminal(STDIN_FILENO, STDOUT_FILENO, TRY(lab::connect_console(*socket)), program.stop));
   if (how == lab::Detached::kStopped) return 130;
-  if (how == lab::Detached::kClosed) return lab_error("console-ended", fmt::format("{}'s console was closed", host.name));
+  if (how == lab::Detached::kClosed)
+    return lab_error("console-ended", fmt::format("{}'s console was closed", host.name));
   return 0;
 }
 

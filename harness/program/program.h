@@ -30,6 +30,9 @@ struct Program {
   Deadline patience() const { return Deadline::never(&stop); }
 };
 
+/// Text of several lines.
+void print_lines(reports::Screen& screen, std::string_view text);
+
 std::filesystem::path own_path();
 /// The static agent, built beside the program.
 std::filesystem::path agent_path();
@@ -43,5 +46,11 @@ Result<int> kernel_verb(Program& program, const KernelFetchOptions& options);
 Result<int> kernel_verb(Program& program, const KernelBuildOptions& options);
 Result<int> kernel_verb(Program& program, const KernelListOptions& options);
 Result<int> kernel_verb(Program& program, const KernelRemoveOptions& options);
+Result<int> lab_verb(Program& program, const LabStatusOptions& options);
+Result<int> lab_verb(Program& program, const LabReserveOptions& options);
+Result<int> lab_verb(Program& program, const LabReleaseOptions& options);
+Result<int> lab_verb(Program& program, const LabPowerOptions& options);
+Result<int> lab_verb(Program& program, const LabConsoleOptions& options);
+Result<int> report_verb(Program& program, const ReportOptions& options);
 
 }  // namespace holdfast

@@ -16,8 +16,7 @@ Result<reports::ReportAnswer> answer(const ReportOptions& options) {
   if (options.what == "flaky") return reports::report_flaky(runs);
   if (options.what == "kcidb") {
     return reports::report_kcidb(
-        runs.front(),
-        {.origin = options.origin, .build_id = options.build_id, .artifacts_url = options.artifacts_url});
+        runs.front(), {.origin = options.origin, .build_id = options.build_id, .artifacts_url = options.artifacts_url});
   }
   return reports::report_summary(runs.front());
 }

@@ -13,6 +13,8 @@
 #include "harness/capacity.h"
 #include "harness/kernel_choice.h"
 #include "harness/listing.h"
+#include "harness/one_at_a_time.h"
+#include "harness/program/custodians.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "harness/run.h"
@@ -51,10 +53,10 @@ Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const R
   return targets;
 }
 
-std::vector<TargetProfile> profiles_of(const std::vector<RunTarget>& targets) {
-  std::vector<TargetProfile> profiles;
-  for (const RunTarget& target : targets) profiles.push_back(target.machine.profile);
-  return profiles;
+std::vector<Machine> machines_of(const std::vector<RunTarget>& targets) {
+  std::vector<Machine> machines;
+  for (const RunTarget& target : targets) machines.push_back(target.machine);
+  return machines;
 }
 
 /// The cases' processes get resolved paths: what a name means may change while the run goes on.
@@ -123,7 +125,7 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
   const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
-  const auto profiles = profiles_of(targets);
+  const auto profiles = profiles_of(machines_of(targets));
   const Plan plan = TRY(make_plan(all_cases(), profiles, options.selection, {}));
   if (options.dry_run) {
     reports::print_table(program.out, list_plan(plan).rows);
@@ -138,7 +140,9 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   settings.allowances = inventory.allowances;
   Broadcast sinks;
   TRY(add_reports(sinks, program, settings, options));
-  return carry_out(plan, profiles, {settings, sinks, program.stop});
+  OneAtATime events(sinks);
+  const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
+  return carry_out(plan, profiles, {settings, events, program.stop}, custodians);
 }
 
 }  // namespace holdfast
