@@ -30,12 +30,12 @@ make_fault() {
   esac
 }
 
-# Holds the console's only session, after taking it from whoever has it.
+# Holds the console's only session, after taking it from whoever has it; what it sees goes to HOST/thief.log.
 steal_console() {
   local host=$1 seconds=$2 bmc
   bmc=(ipmitool -I lanplus -C 3 -H 127.0.0.1 -p "$(<"$host/bmc_port")" -U lab -f "$host/bmc_password")
   "${bmc[@]}" sol deactivate >/dev/null 2>&1 || true
-  timeout "$seconds" "${bmc[@]}" sol activate < <(exec sleep "$seconds") >/dev/null 2>&1 || true
+  timeout "$seconds" "${bmc[@]}" sol activate < <(exec sleep "$seconds") >"$host/thief.log" 2>&1 || true
   "${bmc[@]}" sol deactivate >/dev/null 2>&1 || true
 }
 

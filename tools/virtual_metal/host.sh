@@ -17,7 +17,8 @@ test_devices=(
   'testdev|0000:00:12.0|pci-testdev|'
 )
 
-# Sets `machine` to QEMU's argv. Run in the host's folder: the sockets' full paths may be longer than a socket's path can be.
+# Sets `machine` to QEMU's argv. no_timer_check: a busy machine emulates the timer so late that the kernel would give it
+# up and panic. Run in the host's folder: the sockets' full paths may be longer than a socket's path can be.
 machine_argv() {
   local ssh_port=$1 accel=tcg,thread=multi
   [[ ${VIRTUAL_METAL_ACCEL:-tcg} == tcg ]] || accel=$VIRTUAL_METAL_ACCEL
@@ -40,7 +41,7 @@ machine_argv() {
     -device xio3130-downstream,id=down1,bus=up,chassis=6,slot=6,addr=0x0
     -device xio3130-downstream,id=down2,bus=up,chassis=7,slot=7,addr=0x1 -device e1000e,bus=down1,netdev=net3,romfile=
     -device pci-testdev,addr=0x12
-    -kernel vmlinuz -initrd initrd -append 'root=/dev/vda rw net.ifnames=0 console=ttyS0,115200 quiet panic=5')
+    -kernel vmlinuz -initrd initrd -append 'root=/dev/vda rw net.ifnames=0 console=ttyS0,115200 quiet panic=5 no_timer_check')
 }
 
 # make_host FOLDER NAME SSH_PORT BMC_PORT IMAGE: a host that has never run. Its keys are those that lie in FOLDER already.

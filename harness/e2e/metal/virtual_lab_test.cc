@@ -1,0 +1,200 @@
+// Is a virtual lab host what metal is: reached by ssh and IPMI alone, and gone when the lab is?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <optional>
+
+#include "harness/base/text.h"
+#include "harness/e2e/metal/virtual_lab.h"
+#include "harness/e2e/program.h"
+
+namespace holdfast::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string text_of(const std::filesystem::path& file) {
+  const auto text = read_file(file);
+  return text ? *text : std::string();
+}
+
+/// One lab for all tests of this suite.
+class VirtualLabHost : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto lab = VirtualLab::start();
+    ASSERT_TRUE(lab) << lab.error().what;
+    lab_.emplace(*std::move(lab));
+  }
+  static void TearDownTestSuite() { lab_.reset(); }
+  void SetUp() override { ASSERT_TRUE(lab_) << "there is no lab"; }
+  void TearDown() override {
+    if (lab_) lab_->fault({"heal"});
+  }
+
+  static std::string boot_id() { return std::string(trim(lab_->ssh("cat /proc/sys/kernel/random/boot_id").out)); }
+  /// Waits for the stable system of another boot than `before`.
+  static bool comes_back(const std::string& before) {
+    return eventually([&] {
+      const std::string now = boot_id();
+      return !now.empty() && now != before;
+    });
+  }
+  static std::string power() { return lab_->ipmi({"chassis", "power", "status"}).out; }
+  static std::optional<VirtualLab> lab_;
+};
+std::optional<VirtualLab> VirtualLabHost::lab_;
+
+TEST_F(VirtualLabHost, RunsDebianAndHasTheTestDevices) {
+  EXPECT_THAT(lab_->ssh("cat /etc/os-release").out, HasSubstr("Debian"));
+  EXPECT_THAT(lab_->ssh("cat /proc/1/comm").out, HasSubstr("systemd"));
+  const std::string devices = lab_->ssh("lspci -Dn").out;
+  for (const char* device : {"0000:01:00.0 0200: 8086:10d3", "0000:03:00.0 0108: 1b36:0010",
+                             "0000:05:01.0 00ff: 1234:11e8", "0000:08:00.0 0200: 8086:10d3", "0000:00:12.0"}) {
+    EXPECT_THAT(devices, HasSubstr(device));
+  }
+}
+
+TEST_F(VirtualLabHost, PowerCycleBringsItBack) {
+  const std::string before = boot_id();
+  ASSERT_NE(before, "");
+  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "cycle"}).status.success());
+  EXPECT_TRUE(comes_back(before));
+}
+
+TEST_F(VirtualLabHost, IsSilentWhenPoweredOffAndBackWhenPoweredOn) {
+  const std::string before = boot_id();
+  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "off"}).status.success());
+  EXPECT_THAT(power(), HasSubstr("is off"));
+  EXPECT_FALSE(lab_->ssh("true").status.success());
+  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "on"}).status.success());
+  EXPECT_TRUE(comes_back(before));
+}
+
+TEST_F(VirtualLabHost, SerialOverLanShowsEachByteOfABoot) {
+  const std::string before = boot_id();
+  const auto console = lab_->host_folder() / "console.log";
+  const size_t mark = text_of(console).size();
+  const auto recorded = lab_->folder() / "recorded";
+  const Process session = lab_->record(recorded);
+  ASSERT_TRUE(eventually([&] { return text_of(recorded).find("SOL Session operational") != std::string::npos; }));
+  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "cycle"}).status.success());
+  ASSERT_TRUE(comes_back(before));
+  const auto says = [](const std::filesystem::path& file) {
+    return text_of(file).rfind("virtual-metal: the stable system is up") != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return says(recorded); }, Millis(60'000)));
+  // What QEMU put out, byte for byte.
+  EXPECT_TRUE(eventually([&] { return text_of(recorded).ends_with(text_of(console).substr(mark)); }, Millis(30'000)));
+}
+
+TEST_F(VirtualLabHost, ARebootInsideEndsInTheStableSystem) {
+  const std::string before = boot_id();
+  lab_->ssh("systemctl reboot");
+  EXPECT_TRUE(comes_back(before));
+}
+
+TEST_F(VirtualLabHost, BmcRefusesOnDemand) {
+  lab_->fault({"bmc-refuse", "on"});
+  EXPECT_FALSE(lab_->ipmi({"chassis", "power", "off"}).status.success());
+  lab_->fault({"bmc-refuse", "off"});
+  EXPECT_THAT(power(), HasSubstr("is on"));
+}
+
+TEST_F(VirtualLabHost, BmcLiesOnDemand) {
+  lab_->fault({"bmc-lie", "on"});
+  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "off"}).status.success());
+  EXPECT_THAT(power(), HasSubstr("is on"));
+}
+
+TEST_F(VirtualLabHost, BmcIsAwayForAsLongAsItIsTold) {
+  lab_->fault({"bmc-away", "600"});
+  EXPECT_TRUE(eventually([&] { return !lab_->ipmi({"mc", "info"}).status.success(); }));
+  lab_->fault({"heal"});
+  EXPECT_TRUE(eventually([&] { return lab_->ipmi({"mc", "info"}).status.success(); }));
+}
+
+TEST_F(VirtualLabHost, NetworkIsCutAndMendedOnDemand) {
+  EXPECT_TRUE(lab_->fault({"network", "down"}).status.success());
+  EXPECT_FALSE(lab_->ssh("true").status.success());
+  EXPECT_TRUE(lab_->fault({"network", "up"}).status.success());
+  EXPECT_TRUE(eventually([&] { return lab_->ssh("true").status.success(); }));
+}
+
+TEST_F(VirtualLabHost, SomebodyElseTakesTheConsole) {
+  const auto ours = lab_->folder() / "ours";
+  const auto theirs = lab_->host_folder() / "thief.log";
+  const auto has = [](const std::filesystem::path& file, std::string_view word) {
+    return eventually([&] { return text_of(file).find(word) != std::string::npos; }, Millis(60'000));
+  };
+  const Process session = lab_->record(ours);
+  ASSERT_TRUE(has(ours, "operational"));
+  lab_->ssh("echo first-word >/dev/console");
+  EXPECT_TRUE(has(ours, "first-word"));
+  const Process thief = lab_->start_fault({"steal-sol", "300"});
+  ASSERT_TRUE(has(theirs, "operational"));
+  lab_->ssh("echo second-word >/dev/console");
+  EXPECT_TRUE(has(theirs, "second-word"));
+  EXPECT_EQ(text_of(ours).find("second-word"), std::string::npos);
+}
+
+TEST_F(VirtualLabHost, UnknownFaultIsRefused) {
+  EXPECT_EQ(lab_->fault({"earthquake", "on"}).status.code, 2);
+}
+
+/// What the kernel must kill with a lab, and what the lab must clear away.
+class VirtualLabTeardown : public ::testing::TestWithParam<int> {};
+
+TEST_P(VirtualLabTeardown, LeavesNothing) {
+  auto lab = VirtualLab::begin();
+  ASSERT_TRUE(lab) << lab.error().what;
+  const std::string folder = lab->folder().string();
+  const std::vector<pid_t> processes = descendants_of(lab->runner());
+  // The keepers of lab and host, QEMU, the BMC, the wire, and the command.
+  ASSERT_GE(processes.size(), 6U);
+  if (GetParam() == SIGKILL) {
+    ::kill(lab->runner(), SIGKILL);
+  } else {
+    lab->stop();
+  }
+  EXPECT_TRUE(all_gone(processes, Millis(60'000)));
+  EXPECT_TRUE(eventually([&] { return processes_with(folder).empty(); }, Millis(60'000)));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/metal-1/disk.raw"));
+}
+INSTANTIATE_TEST_SUITE_P(By, VirtualLabTeardown, ::testing::Values(SIGTERM, SIGKILL),
+                         [](const auto& tested) { return tested.param == SIGKILL ? "Kill" : "Terminate"; });
+
+TEST(VirtualLabSwitches, SecondHostAnswersToPduAndRedfishAlone) {
+  auto lab = VirtualLab::begin({.hosts = 2, .pdu = true, .redfish = true});
+  ASSERT_TRUE(lab) << lab.error().what;
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(lab->inventory()); }));
+  const std::string inventory = text_of(lab->inventory());
+  const std::string second = inventory.substr(inventory.find("name = \"metal-2\""));
+  EXPECT_EQ(second.find("type = \"ipmi\""), std::string::npos);
+  const auto number_before = [&](const std::string& mark) {
+    const size_t end = second.find(mark);
+    const size_t begin = second.rfind('"', end - 1) + 1;
+    return second.substr(begin, end - begin);
+  };
+  const auto ask = [&](const std::string& agent, const std::string& words, const std::string& action) {
+    auto output = run({.argv = {agent}}, Deadline::after(Millis(180'000)),
+                      "ip=127.0.0.1\npower_timeout=60\nplug=2\naction=" + action + "\n" + words);
+    return output ? output->status.code : -1;
+  };
+  const std::string pdu = "snmp_version=2c\nipport=" + number_before("\", snmp_version") +
+                          "\ncommunity=" + text_of(lab->folder() / "pdu_community");
+  const std::string redfish = "ssl_insecure=1\nusername=lab\nsystems_uri=/redfish/v1/Systems/metal-2\nipport=" +
+                              number_before("\", ssl_insecure") +
+                              "\npassword=" + text_of(lab->folder() / "redfish_password");
+  EXPECT_TRUE(eventually([&] { return ask("fence_apc_snmp", pdu, "status") == 0; }));
+  EXPECT_TRUE(eventually([&] { return ask("fence_redfish", redfish, "status") == 0; }));
+  EXPECT_EQ(ask("fence_apc_snmp", pdu, "off"), 0);
+  EXPECT_EQ(ask("fence_redfish", redfish, "status"), 2);
+  EXPECT_EQ(ask("fence_redfish", redfish, "on"), 0);
+  EXPECT_EQ(ask("fence_apc_snmp", pdu, "status"), 0);
+  EXPECT_NE(ask("fence_redfish", redfish + "wrong", "status"), 0);
+}
+
+}  // namespace
+}  // namespace holdfast::e2e
