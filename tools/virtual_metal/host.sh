@@ -105,7 +105,14 @@ start_bmc() {
 stop_bmc() {
   kill -KILL "$bmc" 2>/dev/null || true
   wait "$bmc" 2>/dev/null || true
-  rm -f "/var/lock/LCK..$(basename "$(readlink console.bmc)")"
+  unlock_console
+}
+# ipmi_sim, when it is killed, leaves its lock.
+unlock_console() { [[ ! -L console.bmc ]] || rm -f "/var/lock/LCK..$(basename "$(readlink console.bmc)")"; }
+# What no other run of the host needs.
+clear_host() {
+  unlock_console
+  rm -f disk.raw vmlinuz initrd console.bmc console.machine qmp.sock requests qemu.pid
 }
 
 start_machine() {
@@ -151,4 +158,5 @@ keep_host() {
   mapfile -t started < <(jobs -p)
   kill -KILL "${started[@]}" 2>/dev/null || true
   wait
+  clear_host
 }

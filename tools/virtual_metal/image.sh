@@ -147,7 +147,7 @@ pack() {
   modules=$(echo "$root"/lib/modules/*)
   cp "$root"/boot/vmlinuz-* "$root.vmlinuz"
   rm -f "$root"/boot/initrd* "$root"/{vmlinuz,initrd.img}*
-  mkdir -p "$root.initrd"/{bin,dev,root,drivers}
+  mkdir -p "$root.initrd"/{bin,dev,disk,drivers}
   cp "$root/bin/busybox" "$root.initrd/bin/"
   drivers=$(for name in virtio_pci virtio_blk virtio_net; do
     modprobe -d "$root" -S "${modules##*/}" --show-depends "$name"
@@ -159,9 +159,9 @@ pack() {
     cat <<'TEXT'
 /bin/busybox mount -t devtmpfs dev /dev
 echo 'virtual-metal: starting the stable system from the disk' >/dev/console
-until /bin/busybox mount -t ext4 -o rw,noatime /dev/vda /root; do /bin/busybox usleep 50000; done
-/bin/busybox mount --move /dev /root/dev
-exec /bin/busybox switch_root /root /sbin/init
+until /bin/busybox mount -t ext4 -o rw,noatime /dev/vda /disk; do /bin/busybox usleep 50000; done
+/bin/busybox mount --move /dev /disk/dev
+exec /bin/busybox switch_root /disk /sbin/init
 TEXT
   } >"$root.initrd/init"
   chmod 755 "$root.initrd/init"

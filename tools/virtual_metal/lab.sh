@@ -10,7 +10,7 @@ boot_limit_s=${VIRTUAL_METAL_BOOT_LIMIT:-300}
 
 # run_lab run|up OPTION... [-- COMMAND...]
 run_lab() {
-  local verb=$1 hosts=1 pdu='' redfish='' dir='' remove='' lock lab code=0 lab_code=0 ended='' program
+  local verb=$1 hosts=1 pdu='' redfish='' dir='' remove='' lock lab='' command='' code=0 lab_code=0 ended='' program
   shift
   while (($#)); do
     case $1 in
@@ -45,11 +45,10 @@ run_lab() {
   flock -n "$lock" || fail 2 "another lab runs in $dir"
   rm -f "$dir/ready"
 
-  trap 'ended=130; kill -TERM "${lab:-0}" "${command:-0}" 2>/dev/null || true' INT TERM HUP
-  local command=
+  trap 'ended=130; [[ -z $lab ]] || kill -TERM "$lab" 2>/dev/null || true' INT TERM HUP
   setsid setpriv --pdeathsig TERM "$script" keep-lab $$ "$verb" "$dir" "$hosts" "$image" "$remove" "$pdu" "$redfish" </dev/null &
   lab=$!
-  while kill -0 "$lab" 2>/dev/null && [[ ! -e $dir/ready ]]; do sleep 0.1; done
+  while runs "$lab" && [[ ! -e $dir/ready ]]; do sleep 0.1; done
   if [[ -z $ended && -e $dir/ready ]]; then
     # The signals come to COMMAND as well; the lab has to stand until it has let go.
     trap 'ended=130; kill -TERM "$command" 2>/dev/null || true' TERM HUP
@@ -61,6 +60,8 @@ run_lab() {
       HOLDFAST_LAB=$dir/inventory.toml VIRTUAL_METAL_DIR=$dir \
         env --default-signal=INT,QUIT setpriv --pdeathsig TERM "$@" <&0 {lock}>&- &
       command=$!
+      while runs "$command" && runs "$lab"; do sleep 0.2; done
+      runs "$lab" || kill -TERM "$command" 2>/dev/null || true
       wait_out "$command" || code=$?
       kill -TERM "$lab" 2>/dev/null || true
     fi
@@ -74,17 +75,13 @@ run_lab() {
   exit "$code"
 }
 
+# Does the child still run? Bash has reaped it when it does not.
+runs() { kill -0 "$1" 2>/dev/null; }
+
 # Waits for a child to its end, whatever signals come in between; returns its exit code.
 wait_out() {
-  local code=0
-  while :; do
-    code=0
-    wait "$1" || code=$?
-    kill -0 "$1" 2>/dev/null || break
-  done
-  # A wait that a signal broke off says nothing about a child that ended meanwhile.
-  ((code <= 128)) || { wait "$1" 2>/dev/null && code=0; } || code=$?
-  return "$code"
+  while runs "$1"; do sleep 0.2; done
+  wait "$1"
 }
 
 # --- The lab's keeper -------------------------------------------------------------------------------------------------
@@ -128,6 +125,8 @@ keep_lab() {
     choose_port $((7021 + number))
     ssh_port=$port
     choose_port $((7622 + number))
+    # lab/examples/virtual-metal.toml pins the key of the first host, which therefore is always the same one.
+    [[ $verb != up || $number -gt 1 ]] || put_known_host_key "$host"
     make_host "$host" "metal-$number" "$ssh_port" "$port" "$image" || lab_fails "metal-$number could not be made: see $host"
     folders+=("$host")
   done
@@ -150,10 +149,17 @@ take_down() {
   trap '' TERM HUP
   kill -TERM "${keepers[@]}" "${others[@]}" 2>/dev/null || true
   wait
-  for host in "${folders[@]}"; do rm -f "$host"/{disk.raw,vmlinuz,initrd}; done
+  for host in "${folders[@]}"; do (cd "$host" && clear_host); done
   cd /
   [[ -z $remove ]] || rm -rf "$dir"
   exit "$failed"
+}
+
+put_known_host_key() {
+  mkdir -p "$1"
+  cp "$parts/not_secret_host_key" "$1/host_key"
+  cp "$parts/not_secret_host_key.pub" "$1/host_key.pub"
+  chmod 600 "$1/host_key"
 }
 
 await_host() {
