@@ -12,6 +12,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "reports/attempt_files.h"
 
 namespace holdfast::reports {
 
@@ -165,8 +166,7 @@ void Artifacts::on(const Event& event) {
     started_ = iso_utc(now_());
     write_manifest();
   } else if (const auto* phase = std::get_if<PhaseEnded>(&event)) {
-    phases_[{phase->where.target, phase->where.id, phase->where.attempt}].push_back(
-        {.name = phase->phase, .took = phase->took, .ok = phase->ok});
+    phases_.add(*phase);
   } else if (const auto* attempt = std::get_if<AttemptEnded>(&event)) {
     write_timing(*attempt);
   } else if (const auto* settled = std::get_if<CaseSettled>(&event)) {
@@ -183,18 +183,17 @@ void Artifacts::write_manifest() {
 }
 
 Result<fs::path> Artifacts::folder_of(const AttemptEnded& attempt) const {
-  const fs::path relative = fs::path(attempt.dir).lexically_normal();
-  if (relative.is_absolute() || *relative.begin() == "..") {
+  if (!leads_inward(attempt.dir)) {
     return harness_error("path",
                          fmt::format("an attempt's folder \"{}\" is not within the run's", printable(attempt.dir)));
   }
-  const fs::path folder = run_dir_ / relative;
+  const fs::path folder = run_dir_ / fs::path(attempt.dir).lexically_normal();
   TRY(make_dirs(folder));
   return folder;
 }
 
 void Artifacts::write_timing(const AttemptEnded& attempt) {
-  const auto entry = phases_.extract({attempt.where.target, attempt.where.id, attempt.where.attempt});
+  const std::vector<PhaseSpan> phases = phases_.take(attempt.where);
   if (attempt.dir.empty()) return;
   Json timing;
   timing["case"] = printable(attempt.where.id.key());
@@ -203,10 +202,8 @@ void Artifacts::write_timing(const AttemptEnded& attempt) {
   timing["outcome"] = to_string(attempt.verdict.outcome);
   timing["took_ms"] = attempt.took.count();
   timing["phases"] = Json::array();
-  if (!entry.empty()) {
-    for (const Phase& phase : entry.mapped()) {
-      timing["phases"].push_back({{"phase", printable(phase.name)}, {"ms", phase.took.count()}, {"ok", phase.ok}});
-    }
+  for (const PhaseSpan& phase : phases) {
+    timing["phases"].push_back({{"phase", printable(phase.name)}, {"ms", phase.took.count()}, {"ok", phase.ok}});
   }
   const auto folder = folder_of(attempt);
   trouble_.check(folder ? write_file(*folder / "timing.json", text_of(timing)) : Result<void>(folder.error()));

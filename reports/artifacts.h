@@ -2,13 +2,12 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "harness/event.h"
+#include "reports/phase_log.h"
 #include "reports/record.h"
 #include "reports/trouble.h"
 
@@ -45,14 +44,6 @@ class Artifacts : public EventSink {
   void on(const Event& event) override;
 
  private:
-  /// A phase of an attempt, in the order of their ends.
-  struct Phase {
-    std::string name;
-    std::chrono::milliseconds took;
-    bool ok;
-  };
-  using AttemptKey = std::tuple<std::string, CaseId, int>;
-
   void write_manifest();
   void write_timing(const AttemptEnded& attempt);
   void write_replay(const CaseSettled& settled);
@@ -66,7 +57,7 @@ class Artifacts : public EventSink {
   RunRecord record_;
   std::string started_;  ///< ISO time, or empty
   std::string ended_;
-  std::map<AttemptKey, std::vector<Phase>> phases_;  ///< of attempts under way
+  PhaseLog phases_;  ///< of attempts under way
 };
 
 }  // namespace holdfast::reports

@@ -52,20 +52,29 @@ Result<void> Journal::append(const Event& event) {
   return {};
 }
 
-Result<JournalEvents> read_journal(const std::filesystem::path& file) {
-  const std::string text = TRY(read_file(file));
+JournalEvents parse_journal(std::string_view text) {
+  constexpr std::string_view kBegin = R"({"at":")";
+  constexpr size_t kTimeLength = 20;
   JournalEvents journal;
+  int number = 0;
   for (const std::string_view line : split(text, '\n')) {
+    ++number;
     if (line.empty()) continue;
     auto event = decode_event(line);
     if (event) {
+      const auto at = from_iso_utc(line.substr(std::min(line.size(), kBegin.size()), kTimeLength));
+      journal.times.push_back(line.starts_with(kBegin) && at ? *at : WallClock::time_point());
       journal.events.push_back(*std::move(event));
     } else {
       ++journal.unreadable;
+      const bool cut = !line.ends_with('}');
+      if (!cut && journal.broken.empty()) journal.broken = fmt::format("line {}: {}", number, event.error().what);
     }
   }
   return journal;
 }
+
+Result<JournalEvents> read_journal(const std::filesystem::path& file) { return parse_journal(TRY(read_file(file))); }
 
 std::vector<Intent> left_behind(const std::vector<Event>& events) {
   std::vector<Intent> open;

@@ -39,11 +39,15 @@ class Journal : public EventSink {
 /// What a journal still tells.
 struct JournalEvents {
   std::vector<Event> events;
-  int unreadable = 0;  ///< lines that are no event, such as a last one that was cut
+  std::vector<WallClock::time_point> times;  ///< when each of them was written; the epoch when that is not said
+  int unreadable = 0;                        ///< lines that are no event, such as a last one that was cut
+  std::string broken = {};  ///< about the first of these that is whole, and so was not cut by a kill: "line 7: ..."
 };
 
 /// Reads a journal back. Errors: lab.io.
 Result<JournalEvents> read_journal(const std::filesystem::path& file);
+/// The same from its text.
+JournalEvents parse_journal(std::string_view text);
 
 /// The Intents at attempts that never ended, in order: what a run that was killed may have left behind.
 std::vector<Intent> left_behind(const std::vector<Event>& events);

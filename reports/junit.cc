@@ -11,6 +11,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "reports/attempt_files.h"
 
 namespace holdfast::reports {
 
@@ -116,15 +117,7 @@ void add_outcome(pugi::xml_node testcase, const CaseSettled& settled) {
 std::string attachments(const fs::path& run_dir, const CaseSettled& settled, const fs::path& base) {
   std::string lines;
   for (const AttemptEnded& attempt : settled.attempts) {
-    if (attempt.dir.empty()) continue;
-    std::vector<fs::path> files;
-    std::error_code failed;
-    for (fs::directory_iterator it(run_dir / attempt.dir, failed), end; !failed && it != end; it.increment(failed)) {
-      std::error_code unknown;
-      if (it->is_regular_file(unknown)) files.push_back(it->path().lexically_normal());
-    }
-    std::ranges::sort(files);
-    for (const fs::path& file : files) {
+    for (const fs::path& file : attempt_files(run_dir, attempt.dir)) {
       const fs::path relative = file.lexically_relative(base);
       const bool below = !relative.empty() && *relative.begin() != "..";
       lines += fmt::format("[[ATTACHMENT|{}]]\n", (below ? relative : file).string());

@@ -96,6 +96,14 @@ std::string iso_utc(WallClock::time_point when) {
                      at.tm_min, at.tm_sec);
 }
 
+std::optional<WallClock::time_point> from_iso_utc(std::string_view text) {
+  std::tm at = {};
+  const std::string terminated(text);
+  const char* end = ::strptime(terminated.c_str(), "%Y-%m-%dT%H:%M:%SZ", &at);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return WallClock::from_time_t(::timegm(&at));
+}
+
 std::string folder_stamp(WallClock::time_point when) {
   std::string stamp = iso_utc(when);
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });

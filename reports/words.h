@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,8 @@ std::string sentence(const Recovery& recovery);
 
 /// "2031-05-17T09:30:00Z".
 std::string iso_utc(WallClock::time_point when);
+/// What iso_utc wrote, or nothing.
+std::optional<WallClock::time_point> from_iso_utc(std::string_view text);
 /// "20310517T093000Z": sorts by time and is a file name everywhere.
 std::string folder_stamp(WallClock::time_point when);
 

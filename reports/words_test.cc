@@ -65,5 +65,13 @@ TEST(Sentence, CountsEveryOutcome) {
   EXPECT_EQ(sentence({.passed = 5, .failed = 1, .errors = 1, .skipped = 2}), "5 passed, 1 failed, 1 error, 2 skipped");
 }
 
+TEST(Words, ReadsBackTheTimeThatItWrote) {
+  const WallClock::time_point when(std::chrono::seconds(1'000'000'000));
+  EXPECT_EQ(from_iso_utc(iso_utc(when)), when);
+  for (const char* wrong : {"", "2001-09-09", "2001-13-09T01:46:40Z", "2001-09-09T01:46:40Z "}) {
+    EXPECT_FALSE(from_iso_utc(wrong)) << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::reports

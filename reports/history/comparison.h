@@ -1,0 +1,59 @@
+// What is different in run B from run A, beyond noise?
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/history/run_results.h"
+
+namespace holdfast::reports {
+
+/// A case as both runs saw it.
+struct CaseChange {
+  std::string where;  ///< the target, or empty when each run has but one suite
+  CaseId id;
+  Verdict before;
+  Verdict after;
+};
+
+/// A phase whose time changed.
+struct PhaseChange {
+  std::string what;  ///< the case, or "all cases"
+  std::string phase;
+  double before_ms;  ///< medians
+  double after_ms;
+  std::string basis;  ///< on how much it rests: "5 and 5 repeats", "one time each", "17 of 18 cases grew"
+};
+
+struct Comparison {
+  std::vector<CaseChange> new_failures;   ///< fails in B and did not in A, whatever it did there
+  std::vector<CaseChange> fixed;          ///< failed in A, passed in B
+  std::vector<CaseChange> still_failing;  ///< in both
+  std::vector<CaseChange> new_errors;     ///< B could not judge what A judged
+  std::vector<CaseChange> new_skips;      ///< A ran it, B skipped it
+  std::vector<CaseChange> gone;           ///< A ran it, B does not know it
+  std::vector<PhaseChange> phases;
+  int compared = 0;  ///< cases that are in both
+
+  /// 1 when there is a new failure, else 2 when there is a new error, else 0.
+  int exit_code() const;
+};
+
+/// Cases are matched by target and name; when each run has but one suite, by name alone, so that two hosts or two
+/// kernels can be compared.
+///
+/// Times are those of attempts that passed, in cases that passed in both runs, a phase that comes several times in an
+/// attempt being one sum. With kEnoughRepeats or more on both sides a phase has changed when the medians differ by more
+/// than three times the larger spread (median absolute deviation) and by more than 20 ms and 5 %; with fewer when they
+/// differ by more than 100 ms and 25 %. Over all cases together, when the median of the differences is more than 20 ms
+/// and 5 % and at least kEnoughCases cases go one way so clearly that chance does it once in a hundred times (sign
+/// test).
+Comparison compare(const RunResults& a, const RunResults& b);
+
+inline constexpr size_t kEnoughRepeats = 3;
+inline constexpr size_t kEnoughCases = 8;
+
+/// The comparison as text for a terminal or a mail.
+std::string comparison_text(const Comparison& comparison, const RunResults& a, const RunResults& b);
+
+}  // namespace holdfast::reports

@@ -1,0 +1,316 @@
+// What does a JUnit file say came of a run?
+#include "reports/history/junit_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <pugixml.hpp>
+#include <utility>
+
+#include "harness/base/text.h"
+#include "reports/attempt_files.h"
+
+namespace holdfast::reports {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int kDeepestNesting = 8;
+
+Error wrong(std::string what) { return harness_error("junit", std::move(what)); }
+
+std::string attribute(pugi::xml_node node, const char* name) { return printable(node.attribute(name).value()); }
+
+/// "1.250" or "1,001.250" as Surefire writes it. An attribute that is not there is no time at all: 0.
+Result<milliseconds> time_of(pugi::xml_node node) {
+  constexpr double kLongest = 1e9;  // 30 years
+  std::string text = attribute(node, "time");
+  std::erase(text, ',');
+  if (text.empty()) return milliseconds(0);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value < kLongest)) {
+    return wrong(fmt::format("<{} name=\"{}\">: \"{}\" is no time", node.name(), attribute(node, "name"), text));
+  }
+  return milliseconds(std::llround(value * 1000));
+}
+
+CaseId id_of(pugi::xml_node testcase) {
+  const std::string classname = attribute(testcase, "classname");
+  const size_t dot = std::min(classname.find('.'), classname.size());
+  return {.suite = classname.substr(0, dot),
+          .name = attribute(testcase, "name"),
+          .device = classname.substr(std::min(dot + 1, classname.size()))};
+}
+
+/// The value of a line "<label>: value" of a failure's text, or nothing when the line is another.
+std::string_view after_label(std::string_view line, std::string_view label) {
+  return line.starts_with(label) ? line.substr(label.size()) : std::string_view();
+}
+
+/// What stands under a failure. This program's text has lines with labels first, then pieces of evidence with a
+/// heading each; any other is one piece as it is.
+struct FailureText {
+  std::string hint;
+  std::string replay;
+  std::string dir;
+  std::vector<Evidence> evidence;
+};
+
+FailureText read_failure(const std::string& text) {
+  FailureText read;
+  bool labels = true;  // among the lines with labels
+  for (const std::string_view line : split(text, '\n')) {
+    const bool heading = line.starts_with("--- ") && line.ends_with(" ---") && line.size() > 8;
+    if (labels && line.starts_with("try: ")) {
+      read.hint = after_label(line, "try: ");
+    } else if (labels && line.starts_with("replay: ")) {
+      read.replay = after_label(line, "replay: ");
+    } else if (labels && line.starts_with("files: ")) {
+      if (leads_inward(after_label(line, "files: "))) read.dir = after_label(line, "files: ");
+    } else if (labels && (line.starts_with("attempt ") || line.empty())) {
+      continue;
+    } else if (heading) {
+      labels = false;
+      read.evidence.push_back({.name = std::string(line.substr(4, line.size() - 8)), .text = {}});
+    } else {
+      labels = false;
+      if (read.evidence.empty()) read.evidence.push_back({.name = "text", .text = {}});
+      read.evidence.back().text += fmt::format("{}\n", line);
+    }
+  }
+  for (Evidence& piece : read.evidence) piece.text = fmt::format("{}\n", trim(piece.text));
+  return read;
+}
+
+Verdict verdict_of(pugi::xml_node element, Outcome outcome) {
+  Verdict verdict{.outcome = outcome,
+                  .type = attribute(element, "type"),
+                  .message = attribute(element, "message"),
+                  .hint = {},
+                  .evidence = {}};
+  if (verdict.message.empty()) {
+    // Some programs give no message but a first line.
+    verdict.message = std::string(trim(split(printable(element.text().get()), '\n').front()));
+  }
+  return verdict;
+}
+
+/// Reads the <testcase>s and <properties> of one <testsuite>.
+class Suite {
+ public:
+  Suite(pugi::xml_node node, std::string name) : node_(node), name_(std::move(name)) {}
+
+  /// Steps: each case by itself; then the suite's properties, of which those that begin with a case's key are that
+  /// case's.
+  Result<void> read(JournalEvents& into) {
+    for (const pugi::xml_node testcase : node_.children("testcase")) TRY(add_case(testcase));
+    for (const pugi::xml_node property : node_.child("properties").children("property")) {
+      add_property(attribute(property, "name"), attribute(property, "value"));
+    }
+    if (const std::string host = attribute(node_, "hostname"); !host.empty()) facts_["hostname"] = host;
+    const auto begun = from_iso_utc(attribute(node_, "timestamp")).value_or(WallClock::time_point());
+    const auto tell = [&](Event event) {
+      into.events.push_back(std::move(event));
+      into.times.push_back(begun);
+    };
+    tell(SuiteFacts{.suite = name_, .properties = facts_});
+    for (const CaseId& id : order_) {
+      CaseSettled& settled = cases_.at(id);
+      for (const AttemptEnded& attempt : settled.attempts) tell(attempt);
+      tell(std::move(settled));
+    }
+    return {};
+  }
+  const Properties& facts() const { return facts_; }
+
+ private:
+  Result<void> add_case(pugi::xml_node testcase) {
+    CaseId id = id_of(testcase);
+    if (id.name.empty()) return wrong(fmt::format("suite \"{}\": a <testcase> has no name", name_));
+    const milliseconds took = TRY(time_of(testcase));
+    CaseSettled settled{.suite = name_,
+                        .target = name_.substr(0, name_.find('/')),
+                        .id = id,
+                        .verdict = {},
+                        .attempts = {},
+                        .phases = {},
+                        .replay = {}};
+    add_outcome(settled, testcase, took);
+    for (const pugi::xml_node property : testcase.child("properties").children("property")) {
+      own_property(settled, attribute(property, "name"), attribute(property, "value"));
+    }
+    const auto [known, is_new] = cases_.try_emplace(id, settled);
+    if (is_new) {
+      order_.push_back(id);
+      keys_.emplace(id.key(), id);
+    } else {  // a name that stands there twice is one case that was run twice
+      auto& attempts = known->second.attempts;
+      for (AttemptEnded attempt : settled.attempts) {
+        attempt.where.attempt = static_cast<int>(attempts.size()) + 1;
+        attempts.push_back(std::move(attempt));
+      }
+      settle_again(known->second);
+    }
+    return {};
+  }
+
+  static void settle_again(CaseSettled& settled) {
+    std::vector<Verdict> verdicts;
+    for (const AttemptEnded& attempt : settled.attempts) verdicts.push_back(attempt.verdict);
+    if (!verdicts.empty()) settled.verdict = settle(verdicts);
+  }
+
+  /// The verdict, and an attempt for each that the elements speak of. A case that was skipped had none.
+  static void add_outcome(CaseSettled& settled, pugi::xml_node testcase, milliseconds took) {
+    Verdict last = Verdict::passed();
+    FailureText failure;
+    bool flaky = false;
+    const std::vector<std::pair<const char*, Outcome>> elements = {
+        {"skipped", Outcome::kSkipped}, {"error", Outcome::kError}, {"failure", Outcome::kFailed}};
+    for (const auto& [name, outcome] : elements) {
+      const pugi::xml_node element = testcase.child(name);
+      if (!element) continue;
+      last = verdict_of(element, outcome);
+      failure = read_failure(printable(element.text().get()));
+      last.hint = failure.hint;
+      last.evidence = std::move(failure.evidence);
+      constexpr std::string_view kFlaky = "flaky: ";
+      flaky = outcome == Outcome::kFailed && testcase.child("flakyFailure") && last.message.starts_with(kFlaky);
+      if (flaky) last.message.erase(0, kFlaky.size());
+    }
+    settled.replay = failure.replay;
+    settled.verdict = last;
+    if (flaky) settled.verdict.outcome = Outcome::kFlaky;
+    if (last.outcome == Outcome::kSkipped) {
+      settled.verdict.evidence.clear();
+      return;
+    }
+    const auto add = [&](Verdict verdict) {
+      const int number = static_cast<int>(settled.attempts.size()) + 1;
+      settled.attempts.push_back({.where = {.target = settled.target, .id = settled.id, .attempt = number},
+                                  .verdict = std::move(verdict),
+                                  .took = milliseconds(0),
+                                  .properties = {},
+                                  .dir = {}});
+    };
+    for (const pugi::xml_node child : testcase.children()) {
+      const std::string_view name = child.name();
+      if (name == "flakyFailure" || name == "rerunFailure") add(verdict_of(child, Outcome::kFailed));
+      if (name == "flakyError" || name == "rerunError") add(verdict_of(child, Outcome::kError));
+    }
+    if (flaky && !settled.attempts.empty()) {
+      settled.attempts.front().verdict.evidence = std::move(last.evidence);
+      last = Verdict::passed();
+    }
+    settled.verdict.evidence.clear();  // kept with the attempt
+    add(std::move(last));
+    settled.attempts.back().took = took;
+    settled.attempts.back().dir = failure.dir;
+  }
+
+  void add_property(const std::string& name, const std::string& value) {
+    const size_t colon = name.find(": ");
+    const auto of_case = colon == std::string::npos ? keys_.end() : keys_.find(name.substr(0, colon));
+    if (of_case == keys_.end()) {
+      facts_[name] = value;
+    } else {
+      own_property(cases_.at(of_case->second), name.substr(colon + 2), value);
+    }
+  }
+
+  static void own_property(CaseSettled& settled, const std::string& name, const std::string& value) {
+    constexpr std::string_view kPhase = "phase.";
+    constexpr std::string_view kUnit = ".ms";
+    if (settled.attempts.empty() || name == "attempts") return;
+    const auto span = parse_u64(value);
+    if (name.starts_with(kPhase) && name.ends_with(kUnit) && name.size() > kPhase.size() + kUnit.size() && span &&
+        *span < 1'000'000'000'000) {
+      settled.phases[name.substr(kPhase.size(), name.size() - kPhase.size() - kUnit.size())] = milliseconds(*span);
+    } else {
+      settled.attempts.back().properties[name] = value;
+    }
+  }
+
+  pugi::xml_node node_;
+  std::string name_;
+  Properties facts_;
+  std::map<CaseId, CaseSettled> cases_;
+  std::vector<CaseId> order_;
+  std::multimap<std::string, CaseId> keys_;
+};
+
+/// The whole document.
+class Document {
+ public:
+  explicit Document(pugi::xml_node root) : root_(root) {}
+
+  Result<JournalEvents> read() {
+    const std::string_view name = root_.name();
+    if (name != "testsuites" && name != "testsuite") {
+      return wrong(fmt::format("the document is <{}>, not <testsuites>", printable(name)));
+    }
+    TRY(read_suites(root_, 0));
+    if (attribute(root_, "name") == "holdfast") TRY(check_count());
+    const milliseconds took = TRY(time_of(root_));
+    RunStarted started;
+    started.run_id = facts_.contains("run_id") ? facts_.at("run_id") : "";
+    log_.times.insert(log_.times.begin(), log_.times.empty() ? WallClock::time_point() : log_.times.front());
+    log_.events.insert(log_.events.begin(), started);
+    if (facts_.contains("run.interrupted")) {
+      const bool interrupted = facts_.at("run.interrupted") == "true";
+      log_.times.push_back(log_.times.back());
+      log_.events.push_back(RunEnded{
+          .tally = tally_, .interrupted = interrupted, .exit_code = exit_code(tally_, interrupted), .took = took});
+    }
+    return std::move(log_);
+  }
+
+ private:
+  Result<void> read_suites(pugi::xml_node parent, int depth) {
+    if (depth > kDeepestNesting) return wrong("its suites are nested too deeply");
+    if (parent.child("testcase")) {
+      const std::string name = attribute(parent, "name");
+      Suite suite(parent, name.empty() ? "suite" : name);
+      const size_t before = log_.events.size();
+      TRY(suite.read(log_));
+      for (size_t i = before; i < log_.events.size(); ++i) {
+        const auto* settled = std::get_if<CaseSettled>(&log_.events[i]);
+        if (settled != nullptr) tally_.add(settled->verdict.outcome);
+      }
+      facts_.insert(suite.facts().begin(), suite.facts().end());
+    }
+    for (const pugi::xml_node child : parent.children("testsuite")) TRY(read_suites(child, depth + 1));
+    return {};
+  }
+
+  /// What this program wrote counts itself: a file that was cut and mended, or edited, shows.
+  Result<void> check_count() const {
+    const auto counted = parse_u64(attribute(root_, "tests"));
+    const auto there = static_cast<uint64_t>(tally_.total());
+    if (counted == there) return {};
+    return wrong(fmt::format("it counts {} cases but has {}", attribute(root_, "tests"), there));
+  }
+
+  pugi::xml_node root_;
+  JournalEvents log_;
+  Properties facts_;
+  Tally tally_;
+};
+
+}  // namespace
+
+Result<JournalEvents> parse_junit(std::string_view xml) {
+  pugi::xml_document document;
+  // No document type: its entities are a way to make a small file large.
+  if (xml.find("<!DOCTYPE") != std::string_view::npos) return wrong("it has a document type, which is not read");
+  const auto parsed = document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8);
+  if (!parsed) return wrong(fmt::format("no XML: {} at byte {}", parsed.description(), parsed.offset));
+  return Document(document.document_element()).read();
+}
+
+}  // namespace holdfast::reports

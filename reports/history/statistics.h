@@ -1,0 +1,26 @@
+// Is a difference more than noise, and how sure is a rate?
+#pragma once
+
+#include <vector>
+
+namespace holdfast::reports {
+
+/// 0 for no values.
+double median(std::vector<double> values);
+
+/// Median distance from the median, times 1.4826: as large as the standard deviation where values are normal, and not
+/// moved by a few that are far off. 0 for fewer than two values.
+double spread(const std::vector<double>& values);
+
+struct Interval {
+  double low;
+  double high;
+};
+/// Wilson's score interval at 95 % for a share of which `hits` of `trials` were seen; 0 to 1 when there were none.
+/// Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+Interval wilson(int hits, int trials);
+
+/// How likely a split at least as uneven as `up` against `down` is when both are as likely: the two-sided sign test.
+double sign_test(int up, int down);
+
+}  // namespace holdfast::reports
