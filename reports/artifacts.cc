@@ -89,9 +89,7 @@ std::string suite_paragraphs(const std::string& name, const SuiteRecord& suite) 
 
 Result<fs::path> create_run_folder(const fs::path& out, std::string_view stamp, std::string_view id) {
   TRY(make_dirs(out));
-  std::error_code failed;
-  const fs::path whole = fs::absolute(out, failed).lexically_normal();
-  if (failed) return system_error(fmt::format("find the absolute path of {}", out.string()), failed.value());
+  const fs::path whole = TRY(absolute_path(out));
   const std::string name = fmt::format("{}-{}", stamp, id);
   const fs::path folder = whole / name;
   if (::mkdir(folder.c_str(), 0755) != 0) {

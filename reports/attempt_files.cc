@@ -2,6 +2,7 @@
 #include "reports/attempt_files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,13 @@ std::optional<fs::path> folder(const fs::path& run_dir, const fs::path& dir) {
 }
 
 }  // namespace
+
+Result<fs::path> absolute_path(const fs::path& path) {
+  std::error_code failed;
+  const fs::path whole = fs::absolute(path, failed).lexically_normal();
+  if (failed) return system_error(fmt::format("find the absolute path of {}", path.string()), failed.value());
+  return whole;
+}
 
 bool leads_inward(const fs::path& relative) {
   const fs::path normal = relative.lexically_normal();

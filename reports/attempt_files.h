@@ -7,7 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/base/result.h"
+
 namespace holdfast::reports {
+
+/// The path from the root, without "." and "..". Errors: lab.io when the current folder is gone.
+Result<std::filesystem::path> absolute_path(const std::filesystem::path& path);
 
 /// True for a relative path that does not leave the folder it starts in. A journal that somebody sends may name any
 /// path: a report that followed it would show files of its reader's machine.

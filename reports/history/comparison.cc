@@ -72,8 +72,8 @@ class PhaseComparison {
       const double to = median(now->second);
       pairs_[phase].push_back({from, to});
       const bool repeated = std::min(old.size(), now->second.size()) >= kEnoughRepeats;
-      const double noise = repeated ? 3 * std::max(spread(old), spread(now->second)) : 0;
-      if (!exceeds(from, to, repeated ? kRepeated : kSingle) || std::abs(to - from) <= noise) continue;
+      if (!exceeds(from, to, repeated ? kRepeated : kSingle)) continue;
+      if (repeated && !levels_differ(old, now->second)) continue;
       const std::string basis = old.size() == 1 && now->second.size() == 1
                                     ? "one time each"
                                     : fmt::format("{} and {} repeats", old.size(), now->second.size());

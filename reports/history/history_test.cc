@@ -159,6 +159,11 @@ TEST(Statistics, AreThoseOfTheTextbook) {
   EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
   EXPECT_EQ(median({}), 0);
   EXPECT_NEAR(spread({1, 2, 3, 4, 100}), 1.4826, 1e-9);
+  EXPECT_TRUE(levels_differ({1, 2, 3}, {11, 12, 13}));
+  EXPECT_TRUE(levels_differ({11, 12, 13}, {1, 2, 3}));
+  EXPECT_FALSE(levels_differ({1, 5, 1}, {5, 1, 5}));
+  EXPECT_FALSE(levels_differ({1, 2, 3}, {2, 3, 4}));
+  EXPECT_FALSE(levels_differ({}, {1}));
   EXPECT_NEAR(wilson(0, 10).high, 0.2775, 0.0001);
   EXPECT_NEAR(wilson(5, 10).low, 0.2366, 0.0001);
   EXPECT_EQ(wilson(0, 0).high, 1);

@@ -113,9 +113,7 @@ Result<RunResults> read_results(const fs::path& where) {
     return usage_error(fmt::format("{}: there is no run", where.string()))
         .because("give a run's folder, its journal.jsonl, or a JUnit file");
   }
-  std::error_code failed;
-  const fs::path whole = fs::absolute(source, failed).lexically_normal();
-  if (failed) return system_error(fmt::format("find the absolute path of {}", source.string()), failed.value());
+  const fs::path whole = TRY(absolute_path(source));
   // Not among the braces: g++ 12 leaks the members before it when TRY returns from there.
   JournalEvents log = TRY(read_log(whole));
   RunResults results{

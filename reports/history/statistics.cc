@@ -21,6 +21,19 @@ double spread(const std::vector<double>& values) {
   return values.size() < 2 ? 0 : kAsNormal * median(std::move(distances));
 }
 
+bool levels_differ(const std::vector<double>& before, const std::vector<double>& after) {
+  constexpr double kAgreeing = 0.9;
+  if (before.empty() || after.empty()) return false;
+  const double change = std::abs(median(after) - median(before));
+  if (change <= 3 * std::max(spread(before), spread(after))) return false;
+  double up = 0;
+  for (const double old : before) {
+    for (const double now : after) up += now > old ? 1 : now == old ? 0.5 : 0;
+  }
+  const double share = up / (static_cast<double>(before.size()) * static_cast<double>(after.size()));
+  return std::max(share, 1 - share) >= kAgreeing;
+}
+
 Interval wilson(int hits, int trials) {
   if (trials <= 0) return {.low = 0, .high = 1};
   constexpr double kZ = 1.959964;  // 95 %, two-sided

@@ -12,6 +12,11 @@ double median(std::vector<double> values);
 /// moved by a few that are far off. 0 for fewer than two values.
 double spread(const std::vector<double>& values);
 
+/// Whether `after` is another level than `before` and not the same one with noise: the medians differ by more than
+/// three times the larger spread, and in at least nine of ten pairs of a value from each the difference goes the same
+/// way. (A spread of few values that jump between two levels is 0; the pairs show them.)
+bool levels_differ(const std::vector<double>& before, const std::vector<double>& after);
+
 struct Interval {
   double low;
   double high;
