@@ -126,35 +126,53 @@ std::string attachments(const fs::path& run_dir, const CaseSettled& settled, con
   return lines;
 }
 
-void add_case(pugi::xml_node testsuite, const CaseSettled& settled, const fs::path& run_dir, const fs::path& base) {
+/// What all elements of a document are written with.
+struct Setting {
+  const RunRecord& record;
+  std::string hostname;
+  fs::path base;  ///< of attachments' paths
+  JunitDialect dialect;
+};
+
+/// What of a case changes from run to run, each under a name that begins with `prefix`.
+void add_case_properties(pugi::xml_node properties, const CaseSettled& settled, const std::string& prefix) {
+  if (settled.attempts.empty()) return;
+  for (const auto& [name, value] : settled.attempts.back().properties) add_property(properties, prefix + name, value);
+  for (const auto& [phase, took_for] : settled.phases) {
+    add_property(properties, fmt::format("{}phase.{}.ms", prefix, phase), std::to_string(took_for.count()));
+  }
+  if (settled.attempts.size() > 1) {
+    add_property(properties, prefix + "attempts", std::to_string(settled.attempts.size()));
+  }
+}
+
+/// The attributes and properties of a case that the strict schema has no place for.
+void add_extension(pugi::xml_node testcase, const CaseSettled& settled) {
+  if (settled.attempts.empty()) return;
+  const Properties& known = settled.attempts.back().properties;
+  for (const char* name : {"file", "line"}) {
+    const auto found = known.find(fmt::format("case.{}", name));
+    if (found != known.end()) set(testcase, name, found->second);
+  }
+  add_case_properties(testcase.append_child("properties"), settled, "");
+}
+
+void add_case(pugi::xml_node testsuite, const CaseSettled& settled, const Setting& setting) {
   pugi::xml_node testcase = testsuite.append_child("testcase");
   set(testcase, "name", settled.id.name);
   set(testcase, "classname", settled.id.classname());
   set(testcase, "time", seconds(took(settled)));
+  if (setting.dialect == JunitDialect::kExtended) add_extension(testcase, settled);
   add_outcome(testcase, settled);
   add_other_attempts(testcase, settled);
-  const std::string attached = attachments(run_dir, settled, base);
+  const std::string attached = attachments(setting.record.started().out_dir, settled, setting.base);
   if (!attached.empty()) set_text(testcase.append_child("system-out"), attached);
 }
 
-/// What of a case changes from run to run.
-void add_case_properties(pugi::xml_node properties, const CaseSettled& settled) {
-  if (settled.attempts.empty()) return;
-  const std::string key = settled.id.key();
-  for (const auto& [name, value] : settled.attempts.back().properties) {
-    add_property(properties, fmt::format("{}: {}", key, name), value);
-  }
-  for (const auto& [phase, took_for] : settled.phases) {
-    add_property(properties, fmt::format("{}: phase.{}.ms", key, phase), std::to_string(took_for.count()));
-  }
-  if (settled.attempts.size() > 1) {
-    add_property(properties, fmt::format("{}: attempts", key), std::to_string(settled.attempts.size()));
-  }
-}
-
-void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRecord& suite, const RunRecord& record,
-               const std::string& hostname, const fs::path& base) {
+void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRecord& suite, const Setting& setting) {
+  const RunRecord& record = setting.record;
   const Tally tally = suite.tally();
+  const auto own_host = suite.facts.find("hostname");
   pugi::xml_node node = testsuites.append_child("testsuite");
   set(node, "name", name);
   set(node, "tests", std::to_string(tally.total()));
@@ -163,7 +181,7 @@ void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRe
   set(node, "skipped", std::to_string(tally.skipped));
   set(node, "time", seconds(suite.took()));
   set(node, "timestamp", iso_utc(suite.begun));
-  set(node, "hostname", hostname);
+  set(node, "hostname", own_host == suite.facts.end() ? setting.hostname : own_host->second);
 
   Properties facts = record.started().properties;
   facts["run_id"] = record.started().run_id;
@@ -175,9 +193,11 @@ void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRe
   for (const std::string& recovery : record.recoveries(name)) {
     add_property(properties, fmt::format("recovery.{}", ++number), recovery);
   }
-  for (const auto& [id, settled] : suite.cases) add_case_properties(properties, settled);
+  if (setting.dialect == JunitDialect::kStrict) {
+    for (const auto& [id, settled] : suite.cases) add_case_properties(properties, settled, id.key() + ": ");
+  }
 
-  for (const auto& [id, settled] : suite.cases) add_case(node, settled, record.started().out_dir, base);
+  for (const auto& [id, settled] : suite.cases) add_case(node, settled, setting);
   if (!record.warnings().empty()) {
     set_text(node.append_child("system-err"), capped_tail(join(record.warnings(), "\n"), kCaseTextLimit, ""));
   }
@@ -195,7 +215,8 @@ std::string host_name() {
 
 }  // namespace
 
-std::string junit_xml(const RunRecord& record, const std::string& hostname, const fs::path& attachments_base) {
+std::string junit_xml(const RunRecord& record, const std::string& hostname, const fs::path& attachments_base,
+                      JunitDialect dialect) {
   pugi::xml_document document;
   pugi::xml_node declaration = document.append_child(pugi::node_declaration);
   declaration.append_attribute("version").set_value("1.0");
@@ -207,15 +228,17 @@ std::string junit_xml(const RunRecord& record, const std::string& hostname, cons
   set(root, "failures", std::to_string(tally.failed));
   set(root, "errors", std::to_string(tally.errors));
   set(root, "time", seconds(record.took()));
-  for (const auto& [name, suite] : record.suites()) add_suite(root, name, suite, record, hostname, attachments_base);
+  const Setting setting{.record = record, .hostname = hostname, .base = attachments_base, .dialect = dialect};
+  for (const auto& [name, suite] : record.suites()) add_suite(root, name, suite, setting);
   StringWriter writer;
   document.save(writer, "  ", pugi::format_indent, pugi::encoding_utf8);
   return std::move(writer.text);
 }
 
-JunitReport::JunitReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now)
+JunitReport::JunitReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, JunitDialect dialect)
     : file_(std::move(file)),
       hostname_(host_name()),
+      dialect_(dialect),
       trouble_(std::move(on_trouble)),
       record_(std::move(now)),
       not_before_(Steady::now()) {}
@@ -234,7 +257,7 @@ void JunitReport::on(const Event& event) {
 void JunitReport::rewrite() {
   const auto begun = Steady::now();
   std::error_code unknown;  // without a current folder paths stay absolute
-  trouble_.check(write_file_atomic(file_, junit_xml(record_, hostname_, fs::current_path(unknown))));
+  trouble_.check(write_file_atomic(file_, junit_xml(record_, hostname_, fs::current_path(unknown), dialect_)));
   const auto end = Steady::now();
   not_before_ = end + kPauseFactor * (end - begun);
   stale_ = false;

@@ -13,13 +13,20 @@ namespace holdfast::reports {
 /// How much evidence stands in the XML under one case.
 inline constexpr size_t kCaseTextLimit = size_t{64} << 10;
 
+/// Which readers a document is for.
+enum class JunitDialect {
+  kStrict,    ///< those that hold it against junit-10.xsd
+  kExtended,  ///< those that take more: file, line and properties of each <testcase>
+};
+
 /// The record as a JUnit document: one <testsuite> per suite, cases in ReportOrder, everything that changes from run to
-/// run in <properties>. Conforms to the junit-10.xsd of the Jenkins xunit plugin, and so has no properties on a
-/// <testcase>: a case's own are the suite's, under names that begin with the case's.
+/// run in <properties>. A strict one conforms to the junit-10.xsd of the Jenkins xunit plugin, and so has no properties
+/// on a <testcase>: a case's own are the suite's, under names that begin with the case's. In an extended one they stand
+/// with the case, and its "case.file" and "case.line" are attributes. A suite's fact "hostname" goes before `hostname`.
 ///
 /// `attachments_base` is the folder that paths of attached files are relative to, when they are below it.
 std::string junit_xml(const RunRecord& record, const std::string& hostname,
-                      const std::filesystem::path& attachments_base);
+                      const std::filesystem::path& attachments_base, JunitDialect dialect = JunitDialect::kStrict);
 
 /// Writes junit.xml again and again while the run goes on, in one step each time, so that whoever reads it, and
 /// whenever, reads a whole document of what was settled by then.
@@ -34,7 +41,8 @@ class JunitReport : public EventSink {
   static constexpr int kPauseFactor = 20;
 
   /// `file` is junit.xml itself; the folders above it must exist when the first case is settled.
-  JunitReport(std::filesystem::path file, OnTrouble on_trouble, RunRecord::Now now = &WallClock::now);
+  JunitReport(std::filesystem::path file, OnTrouble on_trouble, RunRecord::Now now = &WallClock::now,
+              JunitDialect dialect = JunitDialect::kStrict);
 
   void on(const Event& event) override;
 
@@ -47,6 +55,7 @@ class JunitReport : public EventSink {
   using Steady = std::chrono::steady_clock;
   std::filesystem::path file_;
   std::string hostname_;
+  JunitDialect dialect_;
   Trouble trouble_;
   RunRecord record_;
   size_t settled_ = 0;

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 #include <pugixml.hpp>
+#include <random>
 
 #include "harness/base/file.h"
 #include "harness/base/process.h"
@@ -255,6 +256,44 @@ TEST(JunitXml, AttachesTheFilesOfEachAttempt) {
             "[[ATTACHMENT|" + folder + "console.log]]\n[[ATTACHMENT|" + folder + "pci.diff]]\n");
   EXPECT_THAT(Parsed(xml_of(events, "/elsewhere")).value("//testcase/system-out"),
               HasSubstr("[[ATTACHMENT|" + (attempt / "pci.diff").string() + "]]"));
+}
+
+TEST(JunitXml, PutsFileLineAndPropertiesToTheCaseInTheExtendedDialect) {
+  CaseSettled event = sample::settled(sample::kKeeps, {Verdict::passed()});
+  event.attempts[0].properties["case.file"] = "cases/preserve.cc";
+  event.attempts[0].properties["case.line"] = "42";
+  const RunRecord record = record_of({event});
+  const Parsed xml(junit_xml(record, "lab-1", "/", JunitDialect::kExtended));
+  EXPECT_EQ(xml.value("//testcase/@file"), "cases/preserve.cc");
+  EXPECT_EQ(xml.value("//testcase/@line"), "42");
+  EXPECT_EQ(xml.value("//testcase/properties/property[@name='phase.kexec.ms']/@value"), "1100");
+  EXPECT_FALSE(xml.node("/testsuites/testsuite/properties/property[contains(@name, ': ')]"));
+  const Parsed strict(junit_xml(record, "lab-1", "/"));
+  EXPECT_EQ(strict.value("//testcase/@file"), "");
+  EXPECT_FALSE(strict.node("//testcase/properties"));
+}
+
+TEST_F(AgainstSchema, RefusesTheExtendedDialect) {
+  const RunRecord record = record_of({sample::settled(sample::kKeeps, {Verdict::passed()})});
+  EXPECT_THAT(schema_errors(junit_xml(record, "lab-1", "/", JunitDialect::kExtended)), HasSubstr("properties"));
+  EXPECT_EQ(schema_errors(junit_xml(record, "lab-1", "/")), "");
+}
+
+TEST_F(AgainstSchema, AcceptsAConsoleOfRandomBytes) {
+  // Many consoles in each document: starting xmllint takes longer than all else.
+  std::minstd_rand random(20310517);  // always the same, so that a failure comes again
+  for (int round = 0; round < 10; ++round) {
+    std::vector<Event> events;
+    for (int console = 0; console < 100; ++console) {
+      std::string bytes(200 + random() % 2000, '\0');
+      for (char& byte : bytes) byte = static_cast<char>(random() >> 8);
+      Verdict verdict = sample::hang();
+      verdict.message = bytes.substr(0, 80);
+      verdict.evidence = {{bytes.substr(0, 20), bytes}};
+      events.emplace_back(sample::settled({"S", std::to_string(console), ""}, {verdict}));
+    }
+    EXPECT_EQ(schema_errors(xml_of(events)), "") << "round " << round;
+  }
 }
 
 TEST(JunitXml, SaysThatARunWasInterrupted) {

@@ -83,6 +83,17 @@ TEST_F(RunFiles, TellTheSameWhetherJournalOrJUnitIsRead) {
   EXPECT_EQ(hang.attempts.back().verdict.evidence[0].text, "first line\nlast line\n");
 }
 
+TEST_F(RunFiles, MayBeInTheExtendedDialect) {
+  const RunResults journal = run("aaaa", 0, eventful());
+  const auto log = parse_junit(junit_xml(journal.record, "lab-1", "/", JunitDialect::kExtended));
+  ASSERT_TRUE(log.ok()) << log.error().what;
+  const RunRecord record = record_of(*log);
+  EXPECT_EQ(sentence(record.tally()), "2 passed, 3 failed, 1 error, 1 skipped");
+  const CaseSettled& read = record.suites().at(sample::kSuite).cases.at(sample::kKeeps);
+  EXPECT_EQ(read.phases.at("kexec"), std::chrono::milliseconds(1100));
+  EXPECT_EQ(read.attempts.back().properties.at("boot_id.after"), "bbbb");
+}
+
 TEST_F(RunFiles, AreFoundInTheFolderAboveOldestFirst) {
   write_run("bbbb", 1, {});
   write_run("aaaa", 2, {});

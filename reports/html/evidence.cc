@@ -73,11 +73,19 @@ void write_diff(HtmlWriter& html, std::string_view text) {
   }
 }
 
-/// The first line that a crash's excerpt has of the console: behind the facts about it and an empty line.
-std::string_view first_of_excerpt(std::string_view evidence) {
+/// The line of a crash's excerpt that the verdict quotes, or the first one of the excerpt. The excerpt stands behind
+/// the facts about the crash and an empty line.
+std::string_view line_of_crash(std::string_view evidence, std::string_view message) {
   const size_t gap = evidence.find("\n\n");
   if (gap == std::string_view::npos) return {};
-  return split(trim(evidence.substr(gap)), '\n').front();
+  const auto lines = split(trim(evidence.substr(gap)), '\n');
+  for (const std::string_view line : lines) {
+    const size_t time = line.starts_with('[') ? line.find("] ") : std::string_view::npos;
+    const std::string_view said = trim(time == std::string_view::npos ? line : line.substr(time + 2));
+    constexpr size_t kTelling = 8;  // characters; a shorter line may be quoted by chance
+    if (said.size() >= kTelling && message.find(said) != std::string_view::npos) return line;
+  }
+  return lines.front();
 }
 
 void write_console(HtmlWriter& html, const AttemptEnded& attempt, const std::filesystem::path& run_dir) {
@@ -89,7 +97,9 @@ void write_console(HtmlWriter& html, const AttemptEnded& attempt, const std::fil
   const auto raw = attempt_text(run_dir, attempt.dir, "console.log", kConsoleLimit);
   if (!raw) return;
   const std::string console = printable(*raw);
-  const auto slice = crash == evidence.end() ? std::nullopt : console_around(console, first_of_excerpt(crash->text));
+  const auto slice = crash == evidence.end()
+                         ? std::nullopt
+                         : console_around(console, line_of_crash(crash->text, attempt.verdict.message));
   if (slice) {
     html.leaf("h3", {}, "console around the crash");
     const auto pre = html.open("pre", {{"tabindex", "0"}, {"aria-label", "console around the crash"}});

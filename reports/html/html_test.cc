@@ -173,6 +173,26 @@ TEST_F(Page, ShowsWhatLiesInTheFolderOfAFailedAttempt) {
               HasSubstr("<a href=\"./run-k3f9/cases/Preserve.Hangs/nvme/attempt-1/pci.diff\">"));
 }
 
+TEST_F(Page, MarksTheLineOfTheCrashInTheConsole) {
+  CaseSettled oops = settled({"Preserve", "Oopses", "nvme"}, {sample::hang()});
+  Verdict& verdict = oops.attempts[0].verdict;
+  verdict.message = "during preserve: BUG: kernel NULL pointer dereference (kernel A)";
+  verdict.evidence = {
+      {"crash", "kind: oops\n\n[ 1.1] resetting\n[ 1.2] BUG: kernel NULL pointer dereference\n[ 1.3] x\n"}};
+  const std::filesystem::path folder = write_run("k3f9", 0, {told(oops)});
+  const std::filesystem::path attempt = folder / "cases/Preserve.Oopses/nvme/attempt-1";
+  ASSERT_TRUE(make_dirs(attempt).ok());
+  ASSERT_TRUE(write_file(attempt / "console.log",
+                         "up\r\n[ 1.1] resetting\r\n[ 1.2] BUG: kernel NULL pointer "
+                         "dereference\r\n[ 1.3] <b>\x1b[0m\r\nlast\r\n")
+                  .ok());
+  const auto results = read_results(folder);
+  ASSERT_TRUE(results.ok());
+  EXPECT_THAT(run_page(results->record, results->phases, folder),
+              HasSubstr("up\n[ 1.1] resetting\n<mark>[ 1.2] BUG: kernel NULL pointer dereference</mark>\n[ 1.3] "
+                        "&lt;b&gt;\\x1b[0m\nlast\n"));
+}
+
 TEST_F(Page, IsMarkedWhenTheRunDidNotEnd) {
   RunRecord record;
   for (const auto& events : eventful()) {

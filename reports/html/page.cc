@@ -81,7 +81,8 @@ ul.phases svg { display: inline-block; width: .8em; height: .8em; }
 .p10 { fill: #b8860b; } .p11 { fill: #ff8ab7; } .p12 { fill: #707780; } .p13 { fill: #c0c4ca; }
 @media print { form { display: none; } pre { max-height: none; white-space: pre-wrap; } }
 @media (max-width: 40rem) { main { padding: .6rem; } dl.facts { grid-template-columns: 1fr; }
-  dl.facts dd { margin-bottom: .4rem; } table.matrix th:first-child { position: static; } }
+  dl.facts dd { margin-bottom: .4rem; }
+  table.matrix th[scope="row"] { min-width: 45vw; max-width: 45vw; overflow-wrap: anywhere; } table.matrix th:first-child { position: static; } }
 )css";
 
 // Filters hide cases by what stands in their data- attributes. Without a script everything is shown.
