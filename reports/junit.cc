@@ -80,20 +80,22 @@ void add_attempt(pugi::xml_node testcase, const CaseSettled& settled, const Atte
   set_text(node, capped_tail(text, kEvidenceLimit, attempt.dir));
 }
 
-/// Surefire's elements for attempts that did not decide the case by themselves: flaky… under a case that also passed,
-/// rerun… under one that never did, where the first one is told by <failure> or <error> already.
+/// Surefire's elements for attempts that did not decide the case by themselves: flaky… under a case that passed in the
+/// end, rerun… under one that counts as failed, where the first one is told by <failure> or <error> already. A flaky
+/// case is of the second kind: readers take a case with a flaky… element for one that passed.
 void add_other_attempts(pugi::xml_node testcase, const CaseSettled& settled) {
-  const bool also_passed = settled.verdict.outcome == Outcome::kPassed || settled.verdict.outcome == Outcome::kFlaky;
-  bool told = also_passed;
+  const bool passed = settled.verdict.outcome == Outcome::kPassed;
+  const bool error_told = settled.verdict.outcome == Outcome::kError;
+  bool told = passed;
   for (const AttemptEnded& attempt : settled.attempts) {
     const Outcome outcome = attempt.verdict.outcome;
     if (outcome == Outcome::kPassed || outcome == Outcome::kSkipped) continue;
-    if (!told && outcome == settled.verdict.outcome && attempt.verdict.message == settled.verdict.message) {
+    const bool error = outcome == Outcome::kError;
+    if (!told && error == error_told && settled.verdict.message.ends_with(attempt.verdict.message)) {
       told = true;
       continue;
     }
-    const bool error = outcome == Outcome::kError;
-    const char* name = also_passed ? (error ? "flakyError" : "flakyFailure") : (error ? "rerunError" : "rerunFailure");
+    const char* name = passed ? (error ? "flakyError" : "flakyFailure") : (error ? "rerunError" : "rerunFailure");
     add_attempt(testcase, settled, attempt, name);
   }
 }

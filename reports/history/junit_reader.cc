@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <pugixml.hpp>
 #include <utility>
 
@@ -58,8 +59,37 @@ struct FailureText {
   std::string hint;
   std::string replay;
   std::string dir;
+  std::vector<AttemptEnded> attempts;  ///< as far as their lines tell
   std::vector<Evidence> evidence;
 };
+
+/// "attempt 2: failed, kernel.hang: it was silent (1.500 s)", or nothing.
+std::optional<AttemptEnded> read_attempt(std::string_view line) {
+  constexpr std::string_view kBegin = "attempt ";
+  constexpr std::string_view kEnd = " s)";
+  const size_t colon = line.find(": ");
+  const size_t open = line.rfind(" (");
+  if (!line.starts_with(kBegin) || !line.ends_with(kEnd) || colon == std::string_view::npos || open < colon + 2) {
+    return std::nullopt;
+  }
+  const std::string_view body = line.substr(colon + 2, open - colon - 2);
+  const size_t comma = std::min(body.find(", "), body.size());
+  const auto outcome = outcome_from(body.substr(0, comma));
+  const auto number = parse_u64(line.substr(kBegin.size(), colon - kBegin.size()));
+  std::string digits(line.substr(open + 2, line.size() - kEnd.size() - open - 2));
+  std::erase(digits, '.');
+  const auto ms = parse_u64(digits);
+  if (!outcome || !number || *number > 1'000'000 || !ms || *ms > 1'000'000'000'000) return std::nullopt;
+  AttemptEnded attempt;
+  attempt.where.attempt = static_cast<int>(*number);
+  attempt.verdict.outcome = *outcome;
+  attempt.took = milliseconds(*ms);
+  const std::string_view said = body.substr(std::min(comma + 2, body.size()));
+  const size_t split_at = std::min(said.find(": "), said.size());
+  attempt.verdict.type = said.substr(0, split_at);
+  attempt.verdict.message = said.substr(std::min(split_at + 2, said.size()));
+  return attempt;
+}
 
 FailureText read_failure(const std::string& text) {
   FailureText read;
@@ -73,7 +103,7 @@ FailureText read_failure(const std::string& text) {
     } else if (labels && line.starts_with("files: ")) {
       if (leads_inward(after_label(line, "files: "))) read.dir = after_label(line, "files: ");
     } else if (labels && (line.starts_with("attempt ") || line.empty())) {
-      continue;
+      if (auto attempt = read_attempt(line)) read.attempts.push_back(*std::move(attempt));
     } else if (heading) {
       labels = false;
       read.evidence.push_back({.name = std::string(line.substr(4, line.size() - 8)), .text = {}});
@@ -85,6 +115,23 @@ FailureText read_failure(const std::string& text) {
   }
   for (Evidence& piece : read.evidence) piece.text = fmt::format("{}\n", trim(piece.text));
   return read;
+}
+
+/// Gives each piece of evidence to its attempt: "attempt 2: console" is the second one's, one without a number that of
+/// the first which did not pass.
+void hand_out(std::vector<Evidence> evidence, std::vector<AttemptEnded>& attempts) {
+  for (Evidence& piece : evidence) {
+    auto owner =
+        std::ranges::find_if(attempts, [](const auto& one) { return one.verdict.outcome != Outcome::kPassed; });
+    for (auto one = attempts.begin(); one != attempts.end(); ++one) {
+      const std::string prefix = fmt::format("attempt {}: ", one->where.attempt);
+      if (!piece.name.starts_with(prefix)) continue;
+      piece.name.erase(0, prefix.size());
+      owner = one;
+      break;
+    }
+    if (owner != attempts.end()) owner->verdict.evidence.push_back(std::move(piece));
+  }
 }
 
 Verdict verdict_of(pugi::xml_node element, Outcome outcome) {
@@ -165,52 +212,55 @@ class Suite {
     if (!verdicts.empty()) settled.verdict = settle(verdicts);
   }
 
-  /// The verdict, and an attempt for each that the elements speak of. A case that was skipped had none.
+  /// The verdict, and the attempts that the text under it or the elements beside it speak of. A case that was skipped
+  /// had none.
   static void add_outcome(CaseSettled& settled, pugi::xml_node testcase, milliseconds took) {
-    Verdict last = Verdict::passed();
+    constexpr std::string_view kFlaky = "flaky: ";
     FailureText failure;
-    bool flaky = false;
+    Verdict& verdict = settled.verdict;
     const std::vector<std::pair<const char*, Outcome>> elements = {
         {"skipped", Outcome::kSkipped}, {"error", Outcome::kError}, {"failure", Outcome::kFailed}};
     for (const auto& [name, outcome] : elements) {
       const pugi::xml_node element = testcase.child(name);
       if (!element) continue;
-      last = verdict_of(element, outcome);
+      verdict = verdict_of(element, outcome);
       failure = read_failure(printable(element.text().get()));
-      last.hint = failure.hint;
-      last.evidence = std::move(failure.evidence);
-      constexpr std::string_view kFlaky = "flaky: ";
-      flaky = outcome == Outcome::kFailed && testcase.child("flakyFailure") && last.message.starts_with(kFlaky);
-      if (flaky) last.message.erase(0, kFlaky.size());
+      verdict.hint = failure.hint;
+    }
+    if (verdict.outcome == Outcome::kSkipped) return;
+    const auto passed = [](const AttemptEnded& one) { return one.verdict.outcome == Outcome::kPassed; };
+    if (verdict.outcome == Outcome::kFailed && verdict.message.starts_with(kFlaky) &&
+        std::ranges::any_of(failure.attempts, passed)) {
+      verdict.outcome = Outcome::kFlaky;
+      verdict.message.erase(0, kFlaky.size());
     }
     settled.replay = failure.replay;
-    settled.verdict = last;
-    if (flaky) settled.verdict.outcome = Outcome::kFlaky;
-    if (last.outcome == Outcome::kSkipped) {
-      settled.verdict.evidence.clear();
-      return;
+    settled.attempts = std::move(failure.attempts);
+    if (settled.attempts.empty()) settled.attempts = attempts_beside(testcase, verdict, took);
+    for (AttemptEnded& attempt : settled.attempts) {
+      attempt.where.target = settled.target;
+      attempt.where.id = settled.id;
     }
-    const auto add = [&](Verdict verdict) {
-      const int number = static_cast<int>(settled.attempts.size()) + 1;
-      settled.attempts.push_back({.where = {.target = settled.target, .id = settled.id, .attempt = number},
-                                  .verdict = std::move(verdict),
-                                  .took = milliseconds(0),
-                                  .properties = {},
-                                  .dir = {}});
+    settled.attempts.back().dir = failure.dir;
+    hand_out(std::move(failure.evidence), settled.attempts);
+  }
+
+  /// One attempt for each of Surefire's elements, and a last one that came to the verdict.
+  static std::vector<AttemptEnded> attempts_beside(pugi::xml_node testcase, const Verdict& verdict, milliseconds took) {
+    std::vector<AttemptEnded> attempts;
+    const auto add = [&](Verdict one) {
+      attempts.emplace_back();
+      attempts.back().where.attempt = static_cast<int>(attempts.size());
+      attempts.back().verdict = std::move(one);
     };
     for (const pugi::xml_node child : testcase.children()) {
       const std::string_view name = child.name();
       if (name == "flakyFailure" || name == "rerunFailure") add(verdict_of(child, Outcome::kFailed));
       if (name == "flakyError" || name == "rerunError") add(verdict_of(child, Outcome::kError));
     }
-    if (flaky && !settled.attempts.empty()) {
-      settled.attempts.front().verdict.evidence = std::move(last.evidence);
-      last = Verdict::passed();
-    }
-    settled.verdict.evidence.clear();  // kept with the attempt
-    add(std::move(last));
-    settled.attempts.back().took = took;
-    settled.attempts.back().dir = failure.dir;
+    add(verdict);
+    attempts.back().took = took;
+    return attempts;
   }
 
   void add_property(const std::string& name, const std::string& value) {

@@ -74,6 +74,11 @@ TEST_F(RunFiles, TellTheSameWhetherJournalOrJUnitIsRead) {
     EXPECT_EQ(read.phases, told.phases);
     if (told.attempts.empty()) continue;
     EXPECT_EQ(read.attempts.back().properties, told.attempts.back().properties);
+    EXPECT_EQ(took(read), took(told));
+    for (size_t i = 0; i < told.attempts.size(); ++i) {
+      EXPECT_EQ(read.attempts[i].verdict.outcome, told.attempts[i].verdict.outcome);
+      EXPECT_EQ(read.attempts[i].verdict.message, told.attempts[i].verdict.message);
+    }
   }
   const CaseSettled& hang = cases.at({"Preserve", "Hangs", "nvme"});
   EXPECT_EQ(hang.replay, "holdfast run --filter Preserve.Hangs/nvme");
@@ -81,6 +86,19 @@ TEST_F(RunFiles, TellTheSameWhetherJournalOrJUnitIsRead) {
   ASSERT_THAT(hang.attempts.back().verdict.evidence, SizeIs(1));
   EXPECT_EQ(hang.attempts.back().verdict.evidence[0].name, "console");
   EXPECT_EQ(hang.attempts.back().verdict.evidence[0].text, "first line\nlast line\n");
+}
+
+TEST_F(RunFiles, AreTheSameAfterBeingReadAndWrittenAgain) {
+  const RunResults journal = run("aaaa", 0, eventful());
+  const std::string first = junit_xml(journal.record, "lab-1", "/");
+  const auto log = parse_junit(first);
+  ASSERT_TRUE(log.ok()) << log.error().what;
+  const std::string second = junit_xml(record_of(*log), "lab-1", "/");
+  const auto again = parse_junit(second);
+  ASSERT_TRUE(again.ok()) << again.error().what;
+  EXPECT_EQ(junit_xml(record_of(*again), "lab-1", "/"), second);
+  // The paths of attempts but the last are not told twice.
+  EXPECT_EQ(sentence(record_of(*again).tally()), sentence(journal.record.tally()));
 }
 
 TEST_F(RunFiles, MayBeInTheExtendedDialect) {

@@ -64,6 +64,7 @@ pre { background: var(--box); border: 1px solid var(--line); border-radius: .3re
   font: .85rem/1.4 ui-monospace, monospace; margin: .3rem 0; max-height: 40rem; }
 pre mark { background: #ffd75e; color: #1c2128; }
 svg { display: block; width: 100%; }
+svg.chart { max-width: 52rem; }
 svg text { fill: var(--fg); font: 12px system-ui, sans-serif; }
 svg .axis { stroke: var(--line); }
 svg .grid { stroke: var(--line); stroke-dasharray: 2 3; }
