@@ -27,7 +27,7 @@ TargetProfile profile_of(const Host& host) {
   return profile;
 }
 
-TargetProfile profile_of(const Vm& vm) {
+TargetProfile profile_of(const VirtualMachine& vm) {
   return {.name = vm.name,
           .devices = builtin_devices(),
           .traits = with_tags({"emulated", "bus-numbers-can-move", "hot-plug"}, vm.tags),
@@ -98,12 +98,14 @@ void check_files(const Host& host, std::vector<Finding>& findings) {
 std::vector<TargetProfile> profiles(const Inventory& inventory) {
   std::vector<TargetProfile> all;
   for (const Host& host : inventory.hosts) all.push_back(profile_of(host));
-  for (const Vm& vm : inventory.vms) all.push_back(profile_of(vm));
+  for (const VirtualMachine& vm : inventory.vms) all.push_back(profile_of(vm));
   return all;
 }
 
 const Host* find_host(const Inventory& inventory, std::string_view name) { return find_named(inventory.hosts, name); }
-const Vm* find_vm(const Inventory& inventory, std::string_view name) { return find_named(inventory.vms, name); }
+const VirtualMachine* find_vm(const Inventory& inventory, std::string_view name) {
+  return find_named(inventory.vms, name);
+}
 
 std::vector<Finding> check_declaration(const Host& host, const std::vector<CaseInfo>& cases) {
   std::vector<Finding> findings;

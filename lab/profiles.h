@@ -24,7 +24,7 @@ std::vector<TargetProfile> profiles(const Inventory& inventory);
 
 /// Null when there is none of that name. The pointer is into the inventory.
 const Host* find_host(const Inventory& inventory, std::string_view name);
-const Vm* find_vm(const Inventory& inventory, std::string_view name);
+const VirtualMachine* find_vm(const Inventory& inventory, std::string_view name);
 
 /// Can a run use the host as it is declared? Looks at this computer only: secrets, programs, files, and words that no
 /// case of `cases` knows. The host itself is not touched.

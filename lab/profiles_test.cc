@@ -19,18 +19,12 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-Inventory lab_of(const std::string& text) {
-  auto inventory = parse_inventory(text, "/lab/lab.toml");
-  EXPECT_TRUE(inventory) << inventory.error().what;
-  return inventory ? *std::move(inventory) : Inventory{};
-}
-
 const char* const kDevices =
     "[[host.device]]\nrole = \"nic\"\nbdf = \"03:00.0\"\ntraits = [\"msix\"]\n"
     "[[host.device]]\nrole = \"disk\"\nid = \"144d:a808\"\ntraits = [\"msix\", \"reset\"]\n";
 
 Inventory small_lab() {
-  return lab_of(sample_host("tags = [\"x86\"]\n", kDevices) + "[[vm]]\nname = \"quick\"\ntags = [\"x86\"]\n");
+  return parsed(sample_host("tags = [\"x86\"]\n", kDevices) + "[[vm]]\nname = \"quick\"\ntags = [\"x86\"]\n");
 }
 
 std::vector<CaseInfo> cases() {
@@ -67,7 +61,7 @@ TEST(Profiles, ArePlannedWithDevicesWhoseAddressIsNotKnownYet) {
 }
 
 TEST(Profiles, LetATagSayThatBusNumbersCanMove) {
-  const auto lab = lab_of(sample_host("tags = [\"bus-numbers-can-move\"]\n"));
+  const auto lab = parsed(sample_host("tags = [\"bus-numbers-can-move\"]\n"));
   const auto plan = make_plan(cases(), profiles(lab), {.filter = "S.Moves"}, {});
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->to_run(), 1);
@@ -109,12 +103,12 @@ const char* const kReachable =
 
 TEST_F(Declaration, ThatIsCompleteIsGood) {
   const fake::ScopedEnv secret("HOLDFAST_TEST_SECRET", "sesame");
-  EXPECT_THAT(complaints(lab_of(sample_host("", kReachable))), IsEmpty());
+  EXPECT_THAT(complaints(parsed(sample_host("", kReachable))), IsEmpty());
 }
 
 TEST_F(Declaration, OfASecretThatIsNotThereIsNoticed) {
   EXPECT_THAT(
-      complaints(lab_of(sample_host("", kReachable))),
+      complaints(parsed(sample_host("", kReachable))),
       ElementsAre("HOLDFAST_TEST_SECRET: /lab/lab.toml:10:1: secret in variable HOLDFAST_TEST_SECRET: it is not "
                   "set"));
 }
@@ -123,12 +117,12 @@ TEST_F(Declaration, OfAProgramThatIsNotThereIsNoticed) {
   const fake::ScopedEnv secret("HOLDFAST_TEST_SECRET", "sesame");
   std::filesystem::remove(dir_.path() / "ipmitool");
   std::filesystem::remove(dir_.path() / "fence_x");
-  EXPECT_THAT(complaints(lab_of(sample_host("", kReachable))),
+  EXPECT_THAT(complaints(parsed(sample_host("", kReachable))),
               ElementsAre(HasSubstr("ipmitool: not in PATH"), HasSubstr("fence_x: not in PATH")));
 }
 
 TEST_F(Declaration, OfFilesThatAreNotThereIsNoticed) {
-  EXPECT_THAT(complaints(lab_of(sample_host("modules = \"/nonexistent/m\"\n",
+  EXPECT_THAT(complaints(parsed(sample_host("modules = \"/nonexistent/m\"\n",
                                             "key = \"/nonexistent/k\"\n[host.console]\ntype = \"serial\"\n"
                                             "device = \"/nonexistent/tty\"\n"))),
               ElementsAre("ssh key: /nonexistent/k is not there", "modules: /nonexistent/m is not there",
@@ -136,7 +130,7 @@ TEST_F(Declaration, OfFilesThatAreNotThereIsNoticed) {
 }
 
 TEST_F(Declaration, WithATraitThatNoCaseKnowsIsNoticed) {
-  EXPECT_THAT(complaints(lab_of(sample_host("",
+  EXPECT_THAT(complaints(parsed(sample_host("",
                                             "[[host.device]]\nrole = \"n\"\nbdf = \"03:00.0\"\n"
                                             "traits = [\"mxi\", \"msix\"]\n"))),
               Contains("device n: no case asks for the trait 'mxi'; did you mean 'msi'?"));

@@ -58,12 +58,12 @@ TEST(Examples, KnownWarnings) {
 }
 
 TEST(Examples, TwoHosts) {
-  const fake::ScopedEnv home("HOME", "/home/me");
+  const fake::ScopedEnv home("HOME", "/users/me");
   const Inventory inventory = example("two-hosts.toml");
   ASSERT_THAT(inventory.hosts, SizeIs(2));
   const Host& alpha = inventory.hosts[0];
   EXPECT_EQ(alpha.name, "alpha");
-  EXPECT_EQ(alpha.ssh.host.key, "/home/me/.ssh/lab_ed25519");
+  EXPECT_EQ(alpha.ssh.host.key, "/users/me/.ssh/lab_ed25519");
   ASSERT_TRUE(alpha.ssh.jump);
   EXPECT_EQ(alpha.ssh.jump->address, "gate.example.org");
   EXPECT_EQ(alpha.ssh.jump->port, 2222);
@@ -73,7 +73,7 @@ TEST(Examples, TwoHosts) {
   EXPECT_EQ(alpha.power[0].ipmi.password.variable, "ALPHA_BMC_PASSWORD");
   EXPECT_EQ(alpha.power[1].agent, "fence_apc_snmp");
   EXPECT_EQ(alpha.power[1].options.at("plug"), "12");
-  EXPECT_EQ(alpha.power[1].secrets.at("community").file, "/home/me/.config/holdfast/pdu-7.community");
+  EXPECT_EQ(alpha.power[1].secrets.at("community").file, "/users/me/.config/holdfast/pdu-7.community");
   EXPECT_EQ(alpha.console.kind, ConsoleAccess::Kind::kSol);
   EXPECT_EQ(alpha.console.ipmi.address, "alpha-bmc.lab.example.org");
   EXPECT_EQ(alpha.console.sysrq_word, "holdfast!");

@@ -40,14 +40,14 @@ Result<Allowance> read_allowance(const Table& table) {
   return allowance;
 }
 
-Result<Vm> read_vm(const Table& table) {
-  Vm vm;
+Result<VirtualMachine> read_vm(const Table& table) {
+  VirtualMachine vm;
   vm.declared_at = table.at();
   vm.name = TRY(read_name(table, "name"));
   vm.tags = TRY(read_names(table, "tags"));
   vm.memory_mib = static_cast<unsigned>(TRY(table.integer("memory_mib", {256, 1 << 20}, vm.memory_mib)));
   vm.cpus = static_cast<unsigned>(TRY(table.integer("cpus", {1, 255}, vm.cpus)));
-  vm.accel = *accel_wish_from(TRY(table.choice("accel", {"auto", "kvm", "tcg"}, "auto")));
+  vm.accel = accel_wish_from(TRY(table.choice("accel", {"auto", "kvm", "tcg"}, "auto"))).value_or(vm.accel);
   vm.time_scale = TRY(read_time_scale(table));
   return vm;
 }
@@ -170,7 +170,7 @@ Result<void> Reader::add_tables(const Table& table) {
   }
   const auto vms = TRY(table.tables("vm", sections::kVm));
   for (const Table& one : vms) {
-    Vm vm = TRY(read_vm(one));
+    VirtualMachine vm = TRY(read_vm(one));
     TRY(take_name(vm.name, one));
     inventory_.vms.push_back(std::move(vm));
   }

@@ -18,7 +18,7 @@
 namespace holdfast::lab {
 
 /// A virtual machine of this computer: the built-in one under another name, of another size.
-struct Vm {
+struct VirtualMachine {
   std::string name;
   std::vector<std::string> tags = {};
   unsigned memory_mib = 512;
@@ -40,7 +40,7 @@ struct Leases {
 
 struct Inventory {
   std::vector<Host> hosts;
-  std::vector<Vm> vms;
+  std::vector<VirtualMachine> vms;
   std::vector<Allowance> allowances;
   Leases leases;
 };

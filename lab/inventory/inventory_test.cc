@@ -11,17 +11,10 @@
 namespace holdfast::lab {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-Inventory parsed(const std::string& text) {
-  auto inventory = parse_inventory(text, "/lab/lab.toml");
-  EXPECT_TRUE(inventory) << inventory.error().what << text;
-  return inventory ? *std::move(inventory) : Inventory{};
-}
 
 Host parsed_host(std::string_view more, std::string_view below = "") {
   auto inventory = parsed(sample_host(more, below));
@@ -90,14 +83,14 @@ TEST(Inventory, ReadsWhatAHostIsAndRuns) {
 }
 
 TEST(Inventory, ReadsTheWayThroughAJumpHost) {
-  const fake::ScopedEnv home("HOME", "/home/me");
+  const fake::ScopedEnv home("HOME", "/users/me");
   const Host host = parsed_host("",
                                 "user = \"lab\"\nport = 2022\nkey = \"~/.ssh/k\"\n[host.ssh.jump]\naddress = \"g\"\n"
                                 "key = \"keys/g\"\nhost_key = \"" +
                                     std::string(kSampleKey) + " root@g\"\n");
   EXPECT_EQ(host.ssh.host.user, "lab");
   EXPECT_EQ(host.ssh.host.port, 2022);
-  EXPECT_EQ(host.ssh.host.key, "/home/me/.ssh/k");
+  EXPECT_EQ(host.ssh.host.key, "/users/me/.ssh/k");
   ASSERT_TRUE(host.ssh.jump);
   EXPECT_EQ(host.ssh.jump->address, "g");
   EXPECT_EQ(host.ssh.jump->key, "/lab/keys/g");
@@ -214,14 +207,14 @@ TEST(Inventory, ReadsVirtualMachines) {
 }
 
 TEST(Inventory, KnowsWhereLeasesAre) {
-  const fake::ScopedEnv home("HOME", "/home/me");
+  const fake::ScopedEnv home("HOME", "/users/me");
   {
     const fake::ScopedEnv state("XDG_STATE_HOME", "/state");
     EXPECT_EQ(parsed("").leases.folder, "/state/holdfast/leases");
   }
   const fake::ScopedEnv state("XDG_STATE_HOME", "relative");
   const Leases usual = parsed("").leases;
-  EXPECT_EQ(usual.folder, "/home/me/.local/state/holdfast/leases");
+  EXPECT_EQ(usual.folder, "/users/me/.local/state/holdfast/leases");
   EXPECT_FALSE(usual.folder_named);
   EXPECT_EQ(usual.heartbeat, std::chrono::seconds(10));
   EXPECT_EQ(usual.expires_after, std::chrono::seconds(60));

@@ -1,8 +1,12 @@
 // What is the least that an inventory says of a host? For tests that add one thing more.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <string_view>
+
+#include "lab/inventory/inventory.h"
 
 namespace holdfast::lab {
 
@@ -17,6 +21,13 @@ inline std::string sample_host(std::string_view more = "", std::string_view belo
   text.append(name).append("\"\n").append(more);
   text.append("[host.ssh]\naddress = \"h\"\nhost_key = \"").append(kSampleKey).append("\"\n");
   return text.append(below);
+}
+
+/// The inventory of a text that has no mistake in it, as that of /lab/lab.toml.
+inline Inventory parsed(const std::string& text) {
+  auto inventory = parse_inventory(text, "/lab/lab.toml");
+  EXPECT_TRUE(inventory) << inventory.error().what << text;
+  return inventory ? *std::move(inventory) : Inventory{};
 }
 
 }  // namespace holdfast::lab

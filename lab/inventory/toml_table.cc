@@ -39,7 +39,8 @@ std::vector<TomlMember> members_of(const toml::table& table, const std::string& 
 }
 
 TomlNode copied(const toml::node& node, const std::string& name) {
-  TomlNode copy{.at = place(name, node.source().begin)};
+  TomlNode copy;
+  copy.at = place(name, node.source().begin);
   if (const auto* table = node.as_table()) {
     copy.value = members_of(*table, name);
   } else if (const auto* list = node.as_array()) {

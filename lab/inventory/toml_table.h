@@ -19,9 +19,9 @@ struct TomlMember;
 
 /// A value, and where it stands: "lab.toml:3:9". A date or time is the empty alternative: no key is one.
 struct TomlNode {
-  std::string at = {};
+  std::string at;
   std::variant<std::monostate, bool, int64_t, double, std::string, std::vector<TomlNode>, std::vector<TomlMember>>
-      value = {};
+      value;
 };
 
 struct TomlMember {
