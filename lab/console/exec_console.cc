@@ -63,6 +63,7 @@ Result<std::string> ChildConsole::read() {
 }
 
 Error ChildConsole::ended(int) {
+  if (!process_) return lab_error("console-lost", "the program was not started");
   const auto status = process_->wait(Deadline::after(kLastMoment));
   const std::string how = status ? status->describe() : "it closed its output";
   return lab_error("console-lost", fmt::format("{} ended: {}", name_, how)).with("stderr", printable(complaints()));

@@ -22,7 +22,9 @@ class ChildConsole : public ConsoleSource {
   Error ended(int errnum) override;
   /// What it wrote to its standard error, the newest few KiB.
   const std::string& complaints();
-  Process& process() { return *process_; }
+  void stop_program() {
+    if (process_) process_->stop();
+  }
 
  private:
   std::string name_;

@@ -123,7 +123,7 @@ class SolConsole : public ChildConsole {
 
   void close() override {
     watch_.reset();
-    process().stop();
+    stop_program();
     [[maybe_unused]] const auto freed = ipmi(bmc_, {"sol", "deactivate"}, Deadline::after(kFarewell));
   }
 
