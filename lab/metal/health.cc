@@ -29,10 +29,10 @@ Finding good(std::string about, std::string what) { return {State::kGood, std::m
 Finding missing(std::string about, std::string what, std::string mend) {
   return {State::kMissing, std::move(about), std::move(what), std::move(mend)};
 }
-Finding missing(std::string about, const Error& error, std::string mend) {
+Finding missing(std::string about, const Error& error, const std::string& mend) {
   std::string what = error.what;
   for (const Evidence& evidence : error.evidence) what += fmt::format(" [{}]", trim(last_lines(evidence.text, 1)));
-  return missing(std::move(about), std::move(what), error.hint.empty() ? std::move(mend) : error.hint);
+  return missing(std::move(about), std::move(what), error.hint.empty() ? mend : error.hint);
 }
 
 Millis scaled(const GateMeans& means, Millis span) {
