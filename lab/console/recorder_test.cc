@@ -123,6 +123,7 @@ TEST_F(RecorderTest, ClientsGetAllFromWhenTheyCameAndMaySpeak) {
   ASSERT_TRUE(second->expect("from the second;", 0, soon()));
   EXPECT_EQ(first->slice(0), "from the first;from the second;");
   EXPECT_EQ(second->slice(0), "from the first;from the second;");
+  ASSERT_TRUE(recorder_->expect("from the second;", 0, soon()));
   EXPECT_EQ(raw(), "before;from the first;from the second;");
 }
 
