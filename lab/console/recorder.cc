@@ -1,8 +1,9 @@
 // How is a host's console held open and recorded, from before it is powered on until it is given back?
 //
 // One thread opens the console, reads it, and writes what is to be said, until it is lost; then it pauses and begins
-// again. What comes goes to disk and memory first, then to the clients. What could not be said before the console was
-// lost is dropped: a "reboot now" that arrives a minute late would hit another kernel than was meant.
+// again. What comes is queued for the clients before it can be found here: who connects after it was found does not
+// get it once more. What could not be said before the console was lost is dropped: a "reboot now" that arrives a minute
+// late would hit another kernel than was meant.
 #include "lab/console/recorder.h"
 
 #include <fmt/format.h>
@@ -117,8 +118,8 @@ Error ConsoleRecorder::serve(ConsoleSource& source) {
     auto bytes = source.read();
     if (!bytes) return std::move(bytes).error();
     if (!bytes->empty()) {
-      recording_->take(*bytes);
       clients_->broadcast(*bytes);
+      recording_->take(*bytes);
     }
     if (stop_.requested()) return wait_error(Wake::kStopped, "the console");
     if (auto spoken = speak(source); !spoken) return std::move(spoken).error();
