@@ -78,8 +78,8 @@ bool Lease::Held::renew() {
     note_trouble(other.error().what);
     return true;
   }
-  if (*other) {
-    lose(**other);
+  if (const std::optional<std::string>& whose = *other) {
+    lose(*whose);
     return false;
   }
   if (lost_.requested()) return false;

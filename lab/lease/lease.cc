@@ -100,10 +100,12 @@ Result<void> Lease::check(const std::filesystem::path& file, uint64_t token, con
   };
   auto standing = read_standing(place);
   if (!standing) return lost(standing.error().what);
-  if (!standing->lease) return lost("its file is gone or cannot be read");
-  if (standing->lease->token != token) return lost(holder_text(*standing, clock.wall()));
-  const Millis last = standing->beat ? standing->beat->since_boot : standing->lease->taken_since_boot;
-  const LeaseTiming timing{.beat = {}, .expiry = standing->lease->expiry, .clock = clock};
+  const std::optional<LeaseRecord>& lease = standing->lease;
+  const std::optional<Beat>& beat = standing->beat;
+  if (!lease) return lost("its file is gone or cannot be read");
+  if (lease->token != token) return lost(holder_text(*standing, clock.wall()));
+  const Millis last = beat ? beat->since_boot : lease->taken_since_boot;
+  const LeaseTiming timing{.beat = {}, .expiry = lease->expiry, .clock = clock};
   if (clock.since_boot() - last >= timing.patience()) return lost("it was not renewed in time");
   return {};
 }

@@ -12,10 +12,11 @@
 namespace holdfast::lab {
 
 /// Where a console is recorded, and where others can have it too.
-struct ConsolePlaces {
-  std::filesystem::path raw;     ///< every byte
-  std::filesystem::path lines;   ///< whole lines with their time, appended
-  std::filesystem::path socket;  ///< in a folder that is its owner's only
+struct HostFiles {
+  std::filesystem::path runtime_dir;  ///< for sockets; private, its path short
+  std::filesystem::path raw;          ///< every byte
+  std::filesystem::path lines;        ///< whole lines with their time, appended
+  std::filesystem::path socket;       ///< in a folder that is its owner's only
 };
 
 /// The hands of a custody: it decides, they do. Used by one thread.
@@ -24,17 +25,17 @@ class HostCare {
   virtual ~HostCare() = default;  ///< leaves no process and no socket behind
   /// Records the console from now on; does not wait until it is open. Errors: plan.cannot for a host without a console
   /// (it is driven without), lab.io.
-  virtual Result<void> record(const ConsolePlaces& places) = 0;
+  virtual Result<void> record(const HostFiles& files) = 0;
   virtual void stop_recording() = 0;
-  /// Whether the host is in its stable system: ssh with the pinned key answers, and its kernel is no test kernel.
-  virtual Result<void> glance(const Deadline& deadline) = 0;
+  /// After a case, which leaves a test kernel behind: back to the stable system, where ssh answers with the pinned key.
+  /// The ordinary way is no recovery and makes no event.
+  virtual Result<void> come_home(const Deadline& deadline) = 0;
   /// All of the health gate; changes nothing on the host.
   virtual Result<void> examine(const Deadline& deadline) = 0;
-  /// Climbs the recovery ladder until `healthy` says so, and tells each rung as an event. Ends at once
-  /// when `healthy` says lab.lease-lost: the host is somebody else's. Errors: what `healthy` said last;
-  /// harness.stopped.
+  /// Climbs the recovery ladder because of `why` until `healthy` says so, and tells each rung as an event. Ends at once
+  /// when `lost` is requested: the host is somebody else's. Errors: lab.unrecovered; harness.stopped.
   using Healthy = std::function<Result<void>(const Deadline& deadline)>;
-  virtual Result<void> heal(const Error& why, const Healthy& healthy, const Deadline& deadline) = 0;
+  virtual Result<void> heal(const Error& why, const Healthy& healthy, const Stop& lost, const Deadline& deadline) = 0;
   /// The last rung that heal() tried: "power cycle"; empty: none.
   virtual std::string last_rung() const = 0;
 };

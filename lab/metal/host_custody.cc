@@ -68,7 +68,10 @@ Result<void> HostCustody::start_recording(const Deadline& deadline) {
   const auto logs = keeping_.run_dir / "targets" / keeping_.place.host;
   TRY(make_dirs(logs));
   recording_ = true;
-  auto recorded = care_->record({.raw = logs / "console.raw", .lines = logs / "console.log", .socket = socket});
+  auto recorded = care_->record({.runtime_dir = runtime_dir_->path(),
+                                 .raw = logs / "console.raw",
+                                 .lines = logs / "console.log",
+                                 .socket = socket});
   if (!recorded && recorded.error().blame == Blame::kPlan) {
     recording_ = false;
     warn(fmt::format("{}: {}: a crash is seen late, by its silence", keeping_.place.host, recorded.error().what));
@@ -90,27 +93,24 @@ Result<void> HostCustody::make_ready(const Deadline& deadline) {
   TRY(still_ours());
   auto healthy = see_to_health(deadline);
   TRY(still_ours());  // what was seen of a host that is somebody else's by now says nothing
+  used_ = healthy.ok();
   if (healthy || is_stop(healthy.error())) return healthy;
   return quarantined(healthy.error());
 }
 
 Result<void> HostCustody::see_to_health(const Deadline& deadline) {
-  const auto look = well_ ? care_->glance(deadline) : care_->examine(deadline);
-  if (look) {
-    well_ = true;
-    return {};
+  Result<void> look;
+  if (used_) look = care_->come_home(deadline);
+  if (look && !well_) look = care_->examine(deadline);
+  if (!look && is_stop(look.error())) return look;
+  if (!look) {
+    TRY(still_ours());
+    well_ = false;
+    const auto healthy = [this](const Deadline& until) { return care_->examine(until); };
+    TRY(care_->heal(look.error(), healthy, lease_->lost(), deadline));
   }
-  if (is_stop(look.error())) return look.error();
-  TRY(still_ours());
-  well_ = false;
-  TRY(care_->heal(
-      look.error(),
-      [this](const Deadline& until) -> Result<void> {
-        TRY(still_ours());
-        return care_->examine(until);
-      },
-      deadline));
   well_ = true;
+  used_ = false;
   return {};
 }
 

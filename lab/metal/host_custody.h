@@ -24,7 +24,7 @@ struct HostKeeping {
 };
 
 /// The custody of one host. All of the health gate is passed before the first case, after the last one and after each
-/// recovery; between cases of a host that is well a glance has to do.
+/// recovery; between cases of a host that is well it is enough that it is in its own system.
 class HostCustody : public Custody {
  public:
   /// `events` takes events from several threads and outlives this.
@@ -61,6 +61,7 @@ class HostCustody : public Custody {
   std::filesystem::path console_;  ///< the recorder's socket, or empty
   bool recording_ = false;
   bool well_ = false;  ///< passed all of the gate, and nothing was wrong since
+  bool used_ = false;  ///< a case may have run since it was looked at
   bool left_ = false;  ///< quarantined or given back
 };
 

@@ -24,7 +24,7 @@ struct FakeHost {
   bool heals = true;
   bool has_console = true;
   std::function<void()> on_look = [] {};
-  ConsolePlaces places;
+  HostFiles places;
 
   Result<void> look(const std::string& how) {
     calls.push_back(how);
@@ -38,15 +38,15 @@ struct FakeHost {
 class FakeCare : public HostCare {
  public:
   explicit FakeCare(FakeHost& host) : host_(host) {}
-  Result<void> record(const ConsolePlaces& places) override {
+  Result<void> record(const HostFiles& places) override {
     host_.places = places;
     host_.calls.emplace_back("record");
     return host_.has_console ? Result<void>() : Result<void>(cannot("it has no console"));
   }
   void stop_recording() override { host_.calls.emplace_back("stop"); }
-  Result<void> glance(const Deadline& /*deadline*/) override { return host_.look("glance"); }
+  Result<void> come_home(const Deadline& /*deadline*/) override { return host_.look("home"); }
   Result<void> examine(const Deadline& /*deadline*/) override { return host_.look("examine"); }
-  Result<void> heal(const Error& why, const Healthy& healthy, const Deadline& deadline) override {
+  Result<void> heal(const Error& why, const Healthy& healthy, const Stop& /*lost*/, const Deadline& deadline) override {
     host_.calls.emplace_back("heal");
     if (!host_.heals) return why;
     return healthy(deadline);
@@ -86,12 +86,12 @@ class HostIsKept : public testing::Test {
   std::unique_ptr<HostCustody> custody_;
 };
 
-TEST_F(HostIsKept, IsExaminedFirstAndLastAndGlancedAtBetween) {
+TEST_F(HostIsKept, IsExaminedFirstAndLastAndComesHomeBetween) {
   ASSERT_TRUE(custody_->take(soon()));
   EXPECT_FALSE(is_free());
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(custody_->make_ready(soon()));
   ASSERT_TRUE(custody_->give_back(soon()));
-  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "glance", "glance", "examine", "stop"));
+  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "home", "home", "home", "examine", "stop"));
   EXPECT_TRUE(is_free());
   EXPECT_FALSE(*quarantine_of(place_));
   EXPECT_THAT(events_.notes, IsEmpty());
@@ -129,7 +129,7 @@ TEST_F(HostIsKept, IsHealedAndExaminedAgainWhenACaseLeftItBroken) {
   ASSERT_TRUE(custody_->take(soon()));
   host_.well = {true, false, true};
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(custody_->make_ready(soon()));
-  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "glance", "heal", "examine", "glance"));
+  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "home", "heal", "examine", "home"));
 }
 
 TEST_F(HostIsKept, IsQuarantinedAndFreeWhenNothingHelps) {

@@ -1,0 +1,23 @@
+// What is a lab host recorded, examined and healed with?
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/event.h"
+#include "lab/console/recorder.h"
+#include "lab/host.h"
+#include "lab/metal/health.h"
+#include "lab/metal/host_care.h"
+#include "lab/metal/ladder.h"
+#include "lab/metal/own_system.h"
+
+namespace holdfast::lab {
+
+/// The care for a host of the inventory: ssh, its console's recorder, its power switches. `events` takes events from
+/// several threads and outlives it. Errors: harness.usage (a switch that cannot be).
+Result<std::unique_ptr<HostCare>> make_host_hands(const Host& host, EventSink& events);
+
+}  // namespace holdfast::lab
