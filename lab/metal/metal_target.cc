@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -99,6 +100,11 @@ class MetalTarget : public Target {
   Console& console() override { return *console_; }
 
  private:
+  /// To be asked only behind a boot that went well.
+  const Launch& launched() const {
+    if (!launch_) std::abort();
+    return *launch_;
+  }
   Result<void> start(const BootSpec& spec, const Deadline& deadline);
   Result<void> power_cycle(const Deadline& deadline);
   void forget_kernel();
@@ -170,8 +176,10 @@ void MetalTarget::forget_kernel() {
 
 /// A kexec that the kernel refused late is told over the line to the kernel that was to be left.
 Result<void> MetalTarget::late_refusal(const Deadline& deadline) {
-  if (!now_ || !now_->agent || boot_id_.empty()) return {};
-  auto heard = LinkAgent::adopt(now_->agent->link, boot_id_, deadline.at_most(kListen));
+  if (!now_ || boot_id_.empty()) return {};
+  const std::optional<HostAgent>& left = now_->agent;
+  if (!left) return {};
+  auto heard = LinkAgent::adopt(left->link, boot_id_, deadline.at_most(kListen));
   if (heard) return {};
   if (heard.error().blame != Blame::kLab) return std::move(heard).error();
   if (heard.error().kind == "link" || !now_->ssh.alive()) {
@@ -184,9 +192,9 @@ Result<void> MetalTarget::late_refusal(const Deadline& deadline) {
 /// In the host's own root file system every kernel shows the same host key: which one it is has to be asked.
 Result<Ssh> MetalTarget::way_to_kernel(const Deadline& deadline) {
   if (config_.host.payload == Host::Payload::kInitramfs) {
-    return Ssh::open(launch_->access, config_.runtime_dir, "test", deadline);
+    return Ssh::open(launched().access, config_.runtime_dir, "test", deadline);
   }
-  SystemConnection there = TRY(reach_system(launch_->access, config_.runtime_dir, deadline));
+  SystemConnection there = TRY(reach_system(launched().access, config_.runtime_dir, deadline));
   TRY(judge_own(there.system));
   if (!there.system.is_test_kernel() || there.system.boot_id == boot_id_) {
     return lab_error("timeout", "the kernel that was to be left still answers");
@@ -208,8 +216,8 @@ Result<void> MetalTarget::check(const wire::Hello& hello) const {
         .with("who answers", fmt::format("release {}\nboot_id {}\nagent {}\ncommand line {}", hello.release,
                                          hello.boot_id, hello.agent_build, hello.cmdline));
   };
-  if (fmt::format(" {} ", hello.cmdline).find(fmt::format(" {} ", launch_->word)) == std::string::npos) {
-    return wrong("wrong-kernel", fmt::format("the kernel that answers was not started with {}", launch_->word));
+  if (fmt::format(" {} ", hello.cmdline).find(fmt::format(" {} ", launched().word)) == std::string::npos) {
+    return wrong("wrong-kernel", fmt::format("the kernel that answers was not started with {}", launched().word));
   }
   if (hello.agent_build != agent_build_) {
     return wrong("wrong-agent", fmt::format("its agent is {}, not {}", hello.agent_build, agent_build_));
@@ -220,8 +228,8 @@ Result<void> MetalTarget::check(const wire::Hello& hello) const {
 Result<std::unique_ptr<Agent>> MetalTarget::try_kernel(const Deadline& deadline) {
   TRY(config_.may_touch());
   auto next = std::make_unique<Connection>(Connection{.ssh = TRY(way_to_kernel(deadline)), .agent = {}});
-  next->agent = TRY(agent_of(next->ssh, deadline));
-  const wire::Hello& hello = next->agent->agent->hello();
+  HostAgent host = TRY(agent_of(next->ssh, deadline));
+  const wire::Hello& hello = host.agent->hello();
   TRY(check(hello));
   if (hello.boot_id == boot_id_) return lab_error("timeout", "the kernel that was to be left still answers");
   if (now_) {
@@ -231,13 +239,15 @@ Result<std::unique_ptr<Agent>> MetalTarget::try_kernel(const Deadline& deadline)
   boot_id_ = hello.boot_id;
   asked_ = console_->mark();
   after_oops_.reset();
+  std::unique_ptr<Agent> agent = std::move(host.agent);
+  next->agent = std::move(host);
   now_ = std::move(next);
-  return std::move(now_->agent->agent);
+  return agent;
 }
 
 /// The host's own system, in another boot than the one that was left, means that firmware came by.
 Result<void> MetalTarget::judge_own(const RunningSystem& system) const {
-  if (system.is_test_kernel() || system.boot_id == launch_->left.boot_id) return {};  // it is about to leave
+  if (system.is_test_kernel() || system.boot_id == launched().left.boot_id) return {};  // it is about to leave
   return kernel_error("reset", fmt::format("{} is back in its own system: firmware came by", name()))
       .with("who answers",
             fmt::format("release {}\nboot_id {}\ncommand line {}", system.release, system.boot_id, system.cmdline));

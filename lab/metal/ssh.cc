@@ -119,7 +119,8 @@ Result<void> Ssh::await_master(const Deadline& deadline) {
     if (master_.poll()) {
       Error error = ssh_error("connect to", access_, read_or_nothing(folder_ / "words"));
       if (error.kind != "host-key") return error;
-      const SshEndpoint& asked = error.what.find("the jump host") != std::string::npos ? *access_.jump : access_.host;
+      const bool jump = access_.jump.has_value() && error.what.find("the jump host") != std::string::npos;
+      const SshEndpoint& asked = jump ? *access_.jump : access_.host;
       error.what += fmt::format("; pinned is {}", fingerprint_of(asked.host_key, deadline));
       return error;
     }

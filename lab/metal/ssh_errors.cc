@@ -85,7 +85,8 @@ std::string shown_fingerprint(std::string_view words) {
 
 Error ssh_error(std::string_view attempted, const SshAccess& access, std::string_view words) {
   const bool jump = about_the_jump(access, words);
-  const std::string machine = jump ? fmt::format("the jump host, {}", describe(*access.jump)) : describe(access);
+  const std::string machine =
+      access.jump && jump ? fmt::format("the jump host, {}", describe(*access.jump)) : describe(access);
   const Meaning* meant = nullptr;
   for (const Meaning& meaning : kMeanings) {
     if (meant == nullptr && words.find(meaning.words) != std::string_view::npos) meant = &meaning;
