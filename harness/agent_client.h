@@ -35,8 +35,9 @@ class LinkAgent : public Agent {
 
   const wire::Hello& hello() const override { return hello_; }
 
-  /// See Agent::leave. A machine that has a system of its own puts its disks to rest. Acknowledges `leaving`, then waits for the first of: a refusal, the end of the link, the hello
-  /// of the next kernel (which adopt() will find), two seconds of silence.
+  /// See Agent::leave. A machine that has a system of its own puts its disks to rest. Acknowledges `leaving`, then
+  /// waits for the first of: a refusal, the end of the link, the hello of the next kernel (which adopt() will find),
+  /// two seconds of silence.
   Result<void> leave(const Deadline& deadline) override;
 
  protected:

@@ -9,9 +9,9 @@
 namespace holdfast::agent {
 
 struct DaemonOptions {
-  std::filesystem::path socket;  ///< files that are sent are kept beside it, in <socket>.files
+  std::filesystem::path socket;                     ///< files that are sent are kept beside it, in <socket>.files
   std::filesystem::path files = "/holdfast/files";  ///< what is here already, each named by its SHA-256
-  bool detach = false;           ///< return in the caller's process once the daemon listens in one of its own
+  bool detach = false;  ///< return in the caller's process once the daemon listens in one of its own
 };
 
 /// Listens on a unix socket that only its owner may use, in a session of its own, and serves one controller after the

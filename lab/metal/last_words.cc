@@ -16,12 +16,13 @@ bool ends_the_machine(const CrashFinding& finding) {
 
 }  // namespace
 
-LastWords last_words(std::string_view console) {
+LastWords last_words(std::string_view console, size_t asked) {
   LastWords words;
-  LogMark asked;
-  asked.phase = "wait";
-  asked.start = LogMark::Start::kKexec;
-  for (CrashFinding& finding : find_crashes(console, {asked})) {
+  std::vector<LogMark> marks(1);
+  marks.front().start = LogMark::Start::kKexec;
+  if (asked > 0) marks.push_back({.offset = asked, .phase = {}, .start = LogMark::Start::kKexec});
+  for (CrashFinding& finding : find_crashes(console, marks)) {
+    if (finding.offset < asked) continue;
     if (ends_the_machine(finding)) {
       if (!words.fatal) words.fatal = std::move(finding);
     } else if (!is_warning(finding) && !words.serious) {

@@ -15,7 +15,8 @@ struct LastWords {
 };
 
 /// The verdict itself is not made here: the case's diagnosis reads the whole console. A panic that was asked for by
-/// sysrq is none: a kernel for the crash may take over.
-LastWords last_words(std::string_view console);
+/// sysrq is none: a kernel for the crash may take over. `console` begins with the boot, where a kexec was asked for
+/// too; what stands before `asked` is known, and is there so that firmware is told from what a boot begins with.
+LastWords last_words(std::string_view console, size_t asked = 0);
 
 }  // namespace holdfast::lab

@@ -65,6 +65,19 @@ TEST(LastWords, AreFatalWhenAnotherKernelStarts) {
   EXPECT_TRUE(last_words(std::string(kBanner) + "[    1.000000] working\n" + std::string(kBanner)).fatal);
 }
 
+TEST(LastWords, OfFirmwareAreFatalOnceAKernelWasUp) {
+  const std::string before = std::string(kBanner) + "[    1.000000] working\n";
+  const std::string firmware = "SeaBIOS (version 1.16.2-debian-1.16.2-1)\n";
+  EXPECT_TRUE(last_words(before + firmware, before.size()).fatal);
+  EXPECT_FALSE(last_words(before + std::string(kBanner), before.size()).fatal) << "that is what was asked for";
+}
+
+TEST(LastWords, FromBeforeTheyWereAskedForAreKnown) {
+  const std::string before = std::string(kBanner) + "[    1.000000] Kernel panic - not syncing: x\n";
+  EXPECT_TRUE(last_words(before).fatal);
+  EXPECT_FALSE(last_words(before, before.size()).fatal);
+}
+
 TEST(LastWords, OfAnOopsAreSerious) {
   const LastWords words = last_words(std::string(kBanner) +
                                      "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010\n"

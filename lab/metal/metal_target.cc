@@ -43,7 +43,7 @@ constexpr Millis kAfterOops{30'000};
 /// A look at the host's own system, to find out whether it is back.
 constexpr Millis kLookAtOwn{15'000};
 /// How much of the console is looked at again and again.
-constexpr size_t kLookBack = size_t{1} << 20;
+constexpr size_t kLookBack = size_t{2} << 20;
 
 class NoPower : public Power {
  public:
@@ -115,6 +115,7 @@ class MetalTarget : public Target {
   Result<Ssh> way_to_kernel(const Deadline& deadline);
   Result<void> judge_own(const RunningSystem& system) const;
   Result<void> own_system_is_away(const Deadline& deadline);
+  LastWords words_on_console() const;
   Result<void> listen_to_console();
 
   MetalConfig config_;
@@ -122,6 +123,7 @@ class MetalTarget : public Target {
   std::string agent_build_;
   fs::path boot_dir_;  ///< the keys of the boot that runs
   std::optional<Launch> launch_;
+  Console::Mark booted_ = 0;                       ///< where on the console the own system was left
   Console::Mark asked_ = 0;                        ///< where on the console the last kernel was left, at the latest
   std::optional<Deadline> after_oops_;             ///< one was seen on the way to the next kernel
   std::string boot_id_;                            ///< of the kernel that was spoken to last
@@ -146,7 +148,7 @@ Result<void> MetalTarget::start(const BootSpec& spec, const Deadline& deadline) 
   boot_dir_ = config_.runtime_dir / fmt::format("boot.{}", random_hex(4));
   if (::mkdir(boot_dir_.c_str(), 0700) != 0) return system_error(fmt::format("create {}", boot_dir_.string()), errno);
   TRY(config_.may_touch());
-  asked_ = console_->mark();
+  booted_ = asked_ = console_->mark();
   launch_ = TRY(launch(own,
                        {.host = config_.host,
                         .boot = spec,
@@ -263,10 +265,14 @@ Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
   return judge_own(own->system);
 }
 
-Result<void> MetalTarget::listen_to_console() {
+LastWords MetalTarget::words_on_console() const {
   const Console::Mark end = console_->mark();
-  const Console::Mark from = end - asked_ > kLookBack ? end - kLookBack : asked_;
-  const LastWords words = last_words(console_->slice(from, end));
+  const Console::Mark from = end - booted_ > kLookBack ? end - kLookBack : booted_;
+  return last_words(console_->slice(from, end), asked_ > from ? asked_ - from : 0);
+}
+
+Result<void> MetalTarget::listen_to_console() {
+  const LastWords words = words_on_console();
   if (words.fatal) {
     return kernel_error("reset", fmt::format("{}'s kernel is gone, its console says: {}", name(), words.fatal->title));
   }
@@ -312,7 +318,7 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
     failure_ = away.error();
     return away;
   }
-  const LastWords words = last_words(console_->slice(asked_));
+  const LastWords words = words_on_console();
   if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
   return {};
 }

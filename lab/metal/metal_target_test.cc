@@ -1,6 +1,6 @@
 // Does a host get from its own system into kernels under test, between them, and back? On a virtual metal host:
 //
-//   VIRTUAL_METAL_TOOL=tools/virtual-metal KERNEL=<bzImage> tools/virtual-metal run -- \
+//   VIRTUAL_METAL_TOOL=tools/virtual-metal KERNEL=<bzImage> tools/virtual-metal run --
 //     build/dev/tools/ctest/holdfast_unit --gtest_filter='MetalTargetOnHost.*'
 #include "lab/metal/metal_target.h"
 
