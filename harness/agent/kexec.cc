@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/reboot.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 #include "harness/agent/registry.h"
 #include "harness/agent/server.h"
 #include "harness/agent/sysfs.h"
+#include "harness/base/file.h"
+#include "harness/base/text.h"
 
 namespace holdfast::agent {
 namespace {
@@ -42,6 +46,32 @@ Result<Fd> own_initrd() {
     return kernel_refused(fmt::format("open {} (is retain_initrd on the command line?)", kRetained), errnum);
   }
   return fd;
+}
+
+/// Copies all of `from` to the end of `to`.
+Result<void> append(int from, int to) {
+  constexpr size_t kPiece = size_t{1} << 30;
+  ssize_t sent = 0;
+  do {
+    sent = ::sendfile(to, from, nullptr, kPiece);
+  } while (sent > 0 || (sent < 0 && errno == EINTR));
+  return sent == 0 ? Result<void>() : system_error("put the parts of an initrd together", errno);
+}
+
+/// One file, or "A+B": archives that stand one behind the other are unpacked one after the other. So the large part of
+/// a payload can stay on the target, and only what is a boot's own is sent.
+Result<Fd> open_initrd(const State& state, const std::string& initrd) {
+  if (initrd == "same") return own_initrd();
+  const auto parts = split(initrd, '+');
+  if (parts.size() == 1) return state.files.open(initrd);
+  const Fd whole(::memfd_create("initrd", MFD_CLOEXEC));
+  if (!whole) return system_error("make a file in memory", errno);
+  for (const std::string_view part : parts) {
+    const Fd file = TRY(state.files.open(std::string(part)));
+    TRY(append(file.get(), whole.get()));
+  }
+  // The kernel reads no file that somebody could write to meanwhile. Source: kernel_read_file() of Linux 7.3.
+  return open_file(fmt::format("/proc/self/fd/{}", whole.get()), O_RDONLY);
 }
 
 Result<wire::Empty> load(State& state, const wire::KexecLoad& request) {
@@ -102,10 +132,8 @@ Result<void> load_image(State& state, const ImageToLoad& image, unsigned long fl
   Fd initrd;
   if (image.initrd.empty()) {
     flags |= kKexecFileNoInitramfs;
-  } else if (image.initrd == "same") {
-    initrd = TRY(own_initrd());
   } else {
-    initrd = TRY(state.files.open(image.initrd));
+    initrd = TRY(open_initrd(state, image.initrd));
   }
   const std::string& cmdline = image.cmdline;
   if (::syscall(SYS_kexec_file_load, kernel.get(), initrd.get(), cmdline.size() + 1, cmdline.c_str(), flags) != 0) {

@@ -69,6 +69,30 @@ TEST_F(RemoteKernel, IsReachedBySshBeforeAndAfterAKexec) {
   EXPECT_EQ((*third)->boot_id(), after.boot_id);
 }
 
+// As on a host, where the large part of a payload is there already and each boot gets keys of its own.
+TEST_F(RemoteKernel, GetsNewKeysWithAPartOfItsOwn) {
+  start(RemoteMachine::access(host_, client_));
+  ASSERT_TRUE(machine_);
+  auto first = machine_->connect(client_, host_, patience());
+  ASSERT_TRUE(first) << first.error().what << said();
+  const KeyPair new_host = RemoteMachine::make_keys(dir_.path(), "new-host");
+  const fs::path part = dir_.path() / "part.cpio";
+  ASSERT_TRUE(write_remote_part(RemoteMachine::access(new_host, client_), part));
+  const auto sent = (*first)->upload(part, patience());
+  ASSERT_TRUE(sent) << sent.error().what;
+  const auto loaded = (*first)->call(wire::KexecLoad{.kernel = machine_->kernel_sha256(),
+                                                     .initrd = machine_->shared_sha256() + "+" + *sent,
+                                                     .cmdline = RemoteMachine::kCmdline},
+                                     patience());
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  ASSERT_TRUE((*first)->leave(patience()));
+
+  auto second = machine_->connect(client_, new_host, patience());
+  ASSERT_TRUE(second) << second.error().what << said();
+  EXPECT_NE((*second)->boot_id(), (*first)->boot_id());
+  EXPECT_EQ(machine_->ssh(client_, host_, {wire::kBridgeCommand}).status.code, 255) << "the old key still answers";
+}
+
 TEST_F(RemoteKernel, LetsNobodyElseInAndNothingElseBeDone) {
   start(RemoteMachine::access(host_, client_));
   ASSERT_TRUE(machine_);

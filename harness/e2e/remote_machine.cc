@@ -96,10 +96,11 @@ KeyPair RemoteMachine::make_keys(const fs::path& folder, const std::string& name
 Result<std::unique_ptr<RemoteMachine>> RemoteMachine::start(const fs::path& folder, const RemoteAccess& access) {
   const Deadline deadline = Deadline::after(Millis(120'000));
   const KernelImage kernel = TRY(KernelStore(TRY(cache_dir())).resolve("reference", deadline));
-  const Payload payload =
-      TRY(write_payload({.agent = agent_program(), .files = {kernel.path}, .modules = kernel.modules, .remote = access},
-                        folder / "payload.cpio", deadline));
-  std::unique_ptr<RemoteMachine> machine(new RemoteMachine(folder, kernel.sha256));
+  PayloadSpec spec{.agent = agent_program(), .files = {}, .modules = kernel.modules, .remote = access};
+  const Payload shared = TRY(cached_payload(spec, folder / "cache", deadline));
+  spec.files = {kernel.path, shared.path};
+  const Payload payload = TRY(write_payload(spec, folder / "payload.cpio", deadline));
+  std::unique_ptr<RemoteMachine> machine(new RemoteMachine(folder, kernel.sha256, shared.sha256));
   TRY(machine->power_on(kernel.path, payload.path));
   return machine;
 }

@@ -30,7 +30,8 @@ class RemoteMachine {
   static RemoteAccess access(const KeyPair& host, const KeyPair& client);
   static KeyPair make_keys(const std::filesystem::path& folder, const std::string& name);
 
-  /// Boots the reference kernel with the payload of `access`, which also carries that kernel.
+  /// Boots the reference kernel with the payload of `access`, which also carries that kernel, and a payload without
+  /// what is a boot's own.
   static Result<std::unique_ptr<RemoteMachine>> start(const std::filesystem::path& folder, const RemoteAccess& access);
 
   /// ssh with `command`, run to its end. `client` logs in, `host` is the one that must answer.
@@ -42,16 +43,20 @@ class RemoteMachine {
   bool console_says(const std::string& text, const Deadline& deadline) const;
 
   const std::string& kernel_sha256() const { return kernel_sha256_; }
+  const std::string& shared_sha256() const { return shared_sha256_; }
   static constexpr const char* kCmdline = "console=ttyS0 loglevel=5 panic=-1 retain_initrd no_timer_check kho=on";
 
  private:
-  RemoteMachine(std::filesystem::path folder, std::string kernel_sha256)
-      : folder_(std::move(folder)), kernel_sha256_(std::move(kernel_sha256)) {}
+  RemoteMachine(std::filesystem::path folder, std::string kernel_sha256, std::string shared_sha256)
+      : folder_(std::move(folder)),
+        kernel_sha256_(std::move(kernel_sha256)),
+        shared_sha256_(std::move(shared_sha256)) {}
   Result<void> power_on(const std::filesystem::path& kernel, const std::filesystem::path& payload);
   std::vector<std::string> ssh_argv(const KeyPair& client, const KeyPair& host, std::vector<std::string> command) const;
 
   std::filesystem::path folder_;
   std::string kernel_sha256_;
+  std::string shared_sha256_;
   uint16_t port_ = 0;
   std::optional<Process> qemu_;
   std::optional<Process> bridge_;

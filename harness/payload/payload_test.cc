@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -15,6 +16,8 @@
 #include "harness/base/text.h"
 #include "harness/payload/payload_cpio.h"
 #include "harness/payload/payload_modules.h"
+#include "harness/payload/program_closure.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
@@ -110,6 +113,111 @@ TEST_F(PayloadTest, LeavesNothingWhenAFileIsMissing) {
   ASSERT_FALSE(payload);
   EXPECT_THAT(payload.error().what, HasSubstr("no-kernel"));
   EXPECT_FALSE(fs::exists(dir_.path() / "out.cpio"));
+}
+
+RemoteAccess some_access() {
+  return {.network = {.mac = "52:54:00:00:00:01",
+                      .address = "192.0.2.7/24",
+                      .gateway = "192.0.2.1",
+                      .routes = {{.to = "198.51.100.0/24", .via = "192.0.2.9"}},
+                      .mtu = 9000},
+          .ssh = {.host_key = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----",
+                  .authorized = "ssh-ed25519 AAAA",
+                  .port = 2222}};
+}
+
+TEST_F(PayloadTest, WithAnSshdItHasAllThatThatLoadsButNoKeyInTheCache) {
+  PayloadSpec spec = this->spec();
+  spec.remote = some_access();
+  const auto payload = cached_payload(spec, dir_.path() / "cache", soon());
+  ASSERT_TRUE(payload) << payload.error().what;
+  const std::string bytes = *read_file(payload->path);
+  auto entries = read_archive(bytes);
+  EXPECT_FALSE(entries.contains("holdfast/ssh/host_key"));
+  EXPECT_EQ(bytes.find("-----\nsecret\n-----"), std::string::npos);
+  EXPECT_EQ(entries["usr/sbin/sshd"].content, *read_file("/usr/sbin/sshd"));
+  EXPECT_EQ(entries["lib64/ld-linux-x86-64.so.2"].mode, 0100755U);
+  EXPECT_TRUE(std::ranges::any_of(entries, [](const auto& entry) { return entry.first.ends_with("/libc.so.6"); }));
+  EXPECT_THAT(entries["etc/passwd"].content, HasSubstr("root:*:0:0:root:/:/init\n"));
+  for (const auto& [name, entry] : entries) {
+    const fs::path parent = fs::path(name).parent_path();
+    EXPECT_TRUE(parent.empty() || entries.contains(parent.string())) << name << " has no folder to be in";
+  }
+}
+
+TEST_F(PayloadTest, OneBootsPartIsForItsOwnerOnly) {
+  const fs::path path = dir_.path() / "part.cpio";
+  const auto digest = write_remote_part(some_access(), path);
+  ASSERT_TRUE(digest) << digest.error().what;
+  EXPECT_EQ(*digest, *sha256_file(path));
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  auto entries = read_archive(*read_file(path));
+  EXPECT_EQ(entries["holdfast/ssh/host_key"].mode, 0100600U);
+  EXPECT_EQ(entries["holdfast/ssh"].mode, 040700U);
+  EXPECT_EQ(entries["holdfast/seed"].content.size(), 128U);
+  EXPECT_EQ(entries["holdfast/ssh/authorized_keys"].content, "restrict ssh-ed25519 AAAA\n");
+  EXPECT_THAT(entries["holdfast/ssh/sshd_config"].content, HasSubstr("Port 2222\nListenAddress 192.0.2.7\n"));
+  EXPECT_THAT(entries["holdfast/network.json"].content, HasSubstr("\"mtu\":9000"));
+  // No two boots begin with the same random numbers.
+  ASSERT_TRUE(write_remote_part(some_access(), path));
+  EXPECT_NE(read_archive(*read_file(path))["holdfast/seed"].content, entries["holdfast/seed"].content);
+}
+
+TEST_F(PayloadTest, InOnePieceItIsBothArchivesForItsOwnerOnly) {
+  PayloadSpec spec = this->spec();
+  spec.remote = some_access();
+  const auto shared = cached_payload(spec, dir_.path() / "cache", soon());
+  const auto whole = write_payload(spec, dir_.path() / "out.cpio", soon());
+  ASSERT_TRUE(shared && whole);
+  EXPECT_EQ(fs::status(whole->path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  const std::string bytes = *read_file(whole->path);
+  EXPECT_EQ(whole->sha256, sha256(bytes));
+  const std::string first = *read_file(shared->path);
+  ASSERT_TRUE(bytes.starts_with(first));
+  EXPECT_TRUE(read_archive(bytes.substr(first.size())).contains("holdfast/ssh/host_key"));
+  EXPECT_FALSE(fs::exists(whole->path.string() + ".remote"));
+}
+
+TEST_F(PayloadTest, RefusesKeysThatAreNone) {
+  const fs::path path = dir_.path() / "part.cpio";
+  for (const char* line : {"", "ssh-ed25519", "ssh-ed25519 AAAA\nssh-ed25519 BBBB"}) {
+    RemoteAccess access = some_access();
+    access.ssh.authorized = line;
+    EXPECT_FALSE(write_remote_part(access, path)) << line;
+  }
+  RemoteAccess access = some_access();
+  access.ssh.host_key = "/etc/ssh/ssh_host_ed25519_key";
+  EXPECT_FALSE(write_remote_part(access, path));
+  access = some_access();
+  access.network.address = "192.0.2.7";
+  EXPECT_FALSE(write_remote_part(access, path));
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(Closure, IsWhatTheLoaderSays) {
+  const auto closure = closure_of("/usr/sbin/sshd", soon());
+  ASSERT_TRUE(closure) << closure.error().what;
+  EXPECT_THAT(*closure, Contains(fs::path("/usr/sbin/sshd")));
+  EXPECT_THAT(*closure, Contains(fs::path("/lib64/ld-linux-x86-64.so.2")));
+  for (const fs::path& file : *closure) EXPECT_TRUE(fs::is_regular_file(file)) << file;
+  EXPECT_THAT(*closure_of(agent_program(), soon()), ElementsAre(fs::path(agent_program())));  // a static one
+}
+
+TEST(Closure, OfWhatIsNoProgramIsAnError) {
+  EXPECT_EQ(closure_of("/etc/passwd", soon()).error().type(), "lab.program");
+  EXPECT_EQ(closure_of("/nonexistent", soon()).error().type(), "lab.io");
+}
+
+TEST(Closure, IsReadFromALoadersListing) {
+  const auto objects = loaded_objects(
+      "\tlinux-vdso.so.1 (0x00007ffe)\n\tlibz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x00007f)\n"
+      "\t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n");
+  ASSERT_TRUE(objects);
+  EXPECT_THAT(*objects,
+              ElementsAre(fs::path("/lib/x86_64-linux-gnu/libz.so.1"), fs::path("/lib64/ld-linux-x86-64.so.2")));
+  const auto missing = loaded_objects("\tlibwrap.so.0 => not found\n");
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().what, HasSubstr("libwrap.so.0"));
 }
 
 TEST_F(PayloadTest, CacheGivesTheSameFileWithoutWritingItAgain) {

@@ -93,8 +93,8 @@ struct Put {
   Bytes blob;
 };
 
-/// kexec_file_load. `kernel` and `initrd` are sha256 of files that the target has; initrd may be "same" (the one this
-/// kernel was started with) or "" (none). A refusal carries the system call's errno.
+/// kexec_file_load. `kernel` and `initrd` are sha256 of files that the target has; initrd may also be several with "+"
+/// between them, "same" (the one this kernel was started with) or "" (none). A refusal carries the system call's errno.
 struct KexecLoad {
   static constexpr std::string_view kVerb = "kexec_load";
   using Reply = Empty;
