@@ -28,9 +28,9 @@ class RemoteKernel : public testing::Test {
   }
 
   TempDir dir_ = *TempDir::create("holdfast-remote");
-  KeyPair host_ = RemoteMachine::make_keys(dir_.path(), "host");
-  KeyPair client_ = RemoteMachine::make_keys(dir_.path(), "client");
-  KeyPair stranger_ = RemoteMachine::make_keys(dir_.path(), "stranger");
+  Keys host_ = RemoteMachine::make_keys(dir_.path(), "host");
+  Keys client_ = RemoteMachine::make_keys(dir_.path(), "client");
+  Keys stranger_ = RemoteMachine::make_keys(dir_.path(), "stranger");
   std::unique_ptr<RemoteMachine> machine_;
 };
 
@@ -75,7 +75,7 @@ TEST_F(RemoteKernel, GetsNewKeysWithAPartOfItsOwn) {
   ASSERT_TRUE(machine_);
   auto first = machine_->connect(client_, host_, patience());
   ASSERT_TRUE(first) << first.error().what << said();
-  const KeyPair new_host = RemoteMachine::make_keys(dir_.path(), "new-host");
+  const Keys new_host = RemoteMachine::make_keys(dir_.path(), "new-host");
   const fs::path part = dir_.path() / "part.cpio";
   ASSERT_TRUE(write_remote_part(RemoteMachine::access(new_host, client_), part));
   const auto sent = (*first)->upload(part, patience());

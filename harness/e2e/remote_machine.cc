@@ -77,14 +77,14 @@ std::vector<std::string> qemu_argv(const fs::path& kernel, const fs::path& paylo
 
 }  // namespace
 
-RemoteAccess RemoteMachine::access(const KeyPair& host, const KeyPair& client) {
+RemoteAccess RemoteMachine::access(const Keys& host, const Keys& client) {
   // What QEMU's user network gives its guest, which is all that it forwards to.
   return {.network = {.mac = kMac, .address = "10.0.2.15/24", .gateway = "10.0.2.2", .routes = {}, .mtu = 1400},
           .ssh = {.host_key = host.secret, .authorized = client.line}};
 }
 
-KeyPair RemoteMachine::make_keys(const fs::path& folder, const std::string& name) {
-  KeyPair keys{.file = folder / name, .secret = {}, .line = {}};
+Keys RemoteMachine::make_keys(const fs::path& folder, const std::string& name) {
+  Keys keys{.file = folder / name, .secret = {}, .line = {}};
   const auto made = run({.argv = {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", keys.file.string()}},
                         Deadline::after(Millis(60'000)));
   if (!made || !made->status.success()) return keys;
@@ -118,7 +118,7 @@ Result<void> RemoteMachine::power_on(const fs::path& kernel, const fs::path& pay
   return lab_error("vm", "QEMU does not stay up").with("its words", *read_file(words)).with("console", console());
 }
 
-std::vector<std::string> RemoteMachine::ssh_argv(const KeyPair& client, const KeyPair& host,
+std::vector<std::string> RemoteMachine::ssh_argv(const Keys& client, const Keys& host,
                                                  std::vector<std::string> command) const {
   const fs::path known = host.file.string() + ".known";
   static_cast<void>(write_file(known, fmt::format("target {}\n", host.line)));
@@ -135,14 +135,13 @@ std::vector<std::string> RemoteMachine::ssh_argv(const KeyPair& client, const Ke
   return argv;
 }
 
-Output RemoteMachine::ssh(const KeyPair& client, const KeyPair& host, std::vector<std::string> command) const {
+Output RemoteMachine::ssh(const Keys& client, const Keys& host, std::vector<std::string> command) const {
   auto output = run({.argv = ssh_argv(client, host, std::move(command))}, Deadline::after(Millis(180'000)));
   if (output) return *std::move(output);
   return {.status = {.code = -1, .signal = 0}, .out = {}, .err = output.error().what};
 }
 
-Result<std::unique_ptr<Agent>> RemoteMachine::connect(const KeyPair& client, const KeyPair& host,
-                                                      const Deadline& deadline) {
+Result<std::unique_ptr<Agent>> RemoteMachine::connect(const Keys& client, const Keys& host, const Deadline& deadline) {
   while (true) {
     bridge_.reset();
     std::array<int, 2> ends{};

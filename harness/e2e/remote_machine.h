@@ -17,7 +17,7 @@
 namespace holdfast::e2e {
 
 /// An ed25519 key pair.
-struct KeyPair {
+struct Keys {
   std::filesystem::path file;  ///< the private one
   std::string secret;
   std::string line;  ///< the public one, "ssh-ed25519 AAAA..."
@@ -27,17 +27,17 @@ struct KeyPair {
 class RemoteMachine {
  public:
   /// What its payload says; to be changed for tests of what is wrong.
-  static RemoteAccess access(const KeyPair& host, const KeyPair& client);
-  static KeyPair make_keys(const std::filesystem::path& folder, const std::string& name);
+  static RemoteAccess access(const Keys& host, const Keys& client);
+  static Keys make_keys(const std::filesystem::path& folder, const std::string& name);
 
   /// Boots the reference kernel with the payload of `access`, which also carries that kernel, and a payload without
   /// what is a boot's own.
   static Result<std::unique_ptr<RemoteMachine>> start(const std::filesystem::path& folder, const RemoteAccess& access);
 
   /// ssh with `command`, run to its end. `client` logs in, `host` is the one that must answer.
-  Output ssh(const KeyPair& client, const KeyPair& host, std::vector<std::string> command) const;
+  Output ssh(const Keys& client, const Keys& host, std::vector<std::string> command) const;
   /// The agent at the other end of the bridge; tries until it answers. The connection ends with the next one.
-  Result<std::unique_ptr<Agent>> connect(const KeyPair& client, const KeyPair& host, const Deadline& deadline);
+  Result<std::unique_ptr<Agent>> connect(const Keys& client, const Keys& host, const Deadline& deadline);
   std::string console() const;
   /// Waits until the console has said `text`.
   bool console_says(const std::string& text, const Deadline& deadline) const;
@@ -52,7 +52,7 @@ class RemoteMachine {
         kernel_sha256_(std::move(kernel_sha256)),
         shared_sha256_(std::move(shared_sha256)) {}
   Result<void> power_on(const std::filesystem::path& kernel, const std::filesystem::path& payload);
-  std::vector<std::string> ssh_argv(const KeyPair& client, const KeyPair& host, std::vector<std::string> command) const;
+  std::vector<std::string> ssh_argv(const Keys& client, const Keys& host, std::vector<std::string> command) const;
 
   std::filesystem::path folder_;
   std::string kernel_sha256_;
