@@ -280,7 +280,7 @@ secrets = { community = { file = "$dir/pdu_community" } }
 TEXT
   for device in "${test_devices[@]}"; do
     IFS='|' read -r role bdf model traits <<<"$device"
-    printf '\n[[host.device]]\nrole = "%s"\nbdf = "%s"\nmodel = "%s"\ntraits = [%s]\n' "$role" "$bdf" "$model" \
-      "$(sed 's/[^ ][^ ]*/"&",/g; s/,$//' <<<"$traits")"
+    printf '\n[[host.device]]\nrole = "%s"\nbdf = "%s"\nmodel = "%s"\n' "$role" "$bdf" "$model"
+    [[ -z $traits ]] || printf 'traits = [%s]\n' "$(sed 's/[^ ][^ ]*/"&",/g; s/,$//' <<<"$traits")"
   done
 }
