@@ -150,6 +150,7 @@ take_down() {
   kill -TERM "${keepers[@]}" "${others[@]}" 2>/dev/null || true
   wait
   for host in "${folders[@]}"; do (cd "$host" && clear_host); done
+  rm -f ready
   cd /
   [[ -z $remove ]] || rm -rf "$dir"
   exit "$failed"

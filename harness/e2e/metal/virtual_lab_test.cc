@@ -225,7 +225,7 @@ TEST(VirtualLabSwitches, SecondHostAnswersToPduAndRedfishAlone) {
   EXPECT_EQ(ask("fence_redfish", redfish, "status"), 2);
   EXPECT_EQ(ask("fence_redfish", redfish, "on"), 0);
   EXPECT_EQ(ask("fence_apc_snmp", pdu, "status"), 0);
-  EXPECT_NE(ask("fence_redfish", redfish + "wrong", "status"), 0);
+  EXPECT_NE(ask("fence_redfish", std::string(trim(redfish)) + "wrong", "status"), 0);
 }
 
 }  // namespace
