@@ -136,8 +136,10 @@ keep_lab() {
   done
   [[ -z $pdu ]] || start_pdu
   [[ -z $redfish ]] || start_redfish
-  describe_lab >inventory.toml
   ssh_configuration >ssh_config
+  # Whoever waits for it sees all of it.
+  describe_lab >inventory.toml.new
+  mv inventory.toml.new inventory.toml
   for host in "${folders[@]}"; do await_host "$host"; done
   : >ready
   # Ends with a signal, or with a keeper: then a part of the lab is missing.
@@ -164,9 +166,10 @@ put_known_host_key() {
 }
 
 await_host() {
-  local name begin=$SECONDS
+  local name keeper begin=$SECONDS
   name=$(basename "$1")
   until ssh -F "$dir/ssh_config" -o ConnectTimeout=3 "$name" true </dev/null 2>"$1/ssh.log"; do
+    for keeper in "${keepers[@]}"; do runs "$keeper" || lab_fails 'a host of the lab has ended'; done
     ((SECONDS - begin < boot_limit_s)) || {
       tail -n 5 "$1"/{ssh,qemu,bmc,keeper}.log >&2
       lab_fails "$name does not answer after $boot_limit_s s"
