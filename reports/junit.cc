@@ -229,6 +229,7 @@ std::string junit_xml(const RunRecord& record, const std::string& hostname, cons
   set(root, "tests", std::to_string(tally.total()));
   set(root, "failures", std::to_string(tally.failed));
   set(root, "errors", std::to_string(tally.errors));
+  if (dialect == JunitDialect::kExtended) set(root, "skipped", std::to_string(tally.skipped));
   set(root, "time", seconds(record.took()));
   const Setting setting{.record = record, .hostname = hostname, .base = attachments_base, .dialect = dialect};
   for (const auto& [name, suite] : record.suites()) add_suite(root, name, suite, setting);

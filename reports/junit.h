@@ -16,7 +16,7 @@ inline constexpr size_t kCaseTextLimit = size_t{64} << 10;
 /// Which readers a document is for.
 enum class JunitDialect {
   kStrict,    ///< those that hold it against junit-10.xsd
-  kExtended,  ///< those that take more: file, line and properties of each <testcase>
+  kExtended,  ///< those that take more: file, line and properties of each <testcase>, all skips counted in one place
 };
 
 /// The record as a JUnit document: one <testsuite> per suite, cases in ReportOrder, everything that changes from run to

@@ -267,6 +267,7 @@ TEST(JunitXml, PutsFileLineAndPropertiesToTheCaseInTheExtendedDialect) {
   const Parsed xml(junit_xml(record, "lab-1", "/", JunitDialect::kExtended));
   EXPECT_EQ(xml.value("//testcase/@file"), "cases/preserve.cc");
   EXPECT_EQ(xml.value("//testcase/@line"), "42");
+  EXPECT_EQ(xml.value("/testsuites/@skipped"), "0");
   EXPECT_EQ(xml.value("//testcase/properties/property[@name='phase.kexec.ms']/@value"), "1100");
   EXPECT_FALSE(xml.node("/testsuites/testsuite/properties/property[contains(@name, ': ')]"));
   const Parsed strict(junit_xml(record, "lab-1", "/"));

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "reports/history/sample_runs.h"
+#include "reports/history/sample_runs_test.h"
 
 namespace holdfast::reports {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "reports/history/sample_runs.h"
+#include "reports/history/sample_runs_test.h"
 #include "reports/history/trend.h"
 
 namespace holdfast::reports {

@@ -1,7 +1,8 @@
 // Do the programs that others read reports with see what a run came to?
 //
-// Needs npm and, for the page, Chromium; without them, or without a registry, each test says so and is skipped. The
-// packages are installed once, into a folder beside the build.
+// Needs node and npm and, for the page, Chromium; without them, or without a registry, each test says so and is
+// skipped. (Node comes from more than one place, whose packages exclude each other, so tools/setup leaves it to whoever
+// wants these tests.) What is needed from npm is installed once, into a folder beside the build.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,8 +91,7 @@ TEST_F(Consumers, CountInJUnitWhatTheRunCameTo) {
   const json counts = answer_of("read_junit.mjs", {(path() / "junit.xml").string(), path().string()});
   EXPECT_EQ(counts["junit2json"], json({{"tests", 7}, {"failures", 3}, {"errors", 1}, {"skipped", 1}}));
   EXPECT_EQ(counts["junit-report-merger"], json({{"tests", 7}, {"failures", 3}, {"errors", 1}}));
-  EXPECT_EQ(counts["test-results-parser"]["tests"], 7) << counts;
-  EXPECT_EQ(counts["test-results-parser"]["passed"], 2) << counts;
+  EXPECT_EQ(counts["test-results-parser"], json({{"tests", 7}, {"passed", 2}, {"skipped", 1}}));
   EXPECT_EQ(counts["junit-to-ctrf"], json({{"tests", 7}, {"passed", 2}, {"failed", 4}, {"skipped", 1}}));
   EXPECT_GT(counts["xunit-viewer"]["bytes"], 1000);
 }

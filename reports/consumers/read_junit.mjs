@@ -14,7 +14,10 @@ const whole = await parse(readFileSync(file, 'utf8'));
 const cases = whole.testsuite.flatMap(suite => suite.testcase ?? []);
 const having = member => cases.filter(one => one[member]?.length).length;
 
-const parsed = require('test-results-parser').parse({ type: 'junit', files: [file] });
+// Its own sums rest on an attribute that the strict schema does not allow; what it makes of each case is right.
+const statuses = require('test-results-parser').parse({ type: 'junit', files: [file] })
+  .suites.flatMap(suite => suite.cases.map(one => one.status));
+const came_to = status => statuses.filter(one => one === status).length;
 
 const merged = join(output, 'merged.xml');
 await require('junit-report-merger').mergeFiles(merged, [file]);
@@ -30,8 +33,7 @@ execFileSync('node', ['node_modules/xunit-viewer/bin/xunit-viewer.js', '-r', fil
 
 console.log(JSON.stringify({
   junit2json: { tests: cases.length, failures: having('failure'), errors: having('error'), skipped: having('skipped') },
-  'test-results-parser': { tests: parsed.total, passed: parsed.passed, failed: parsed.failed, errors: parsed.errors,
-    skipped: parsed.skipped },
+  'test-results-parser': { tests: statuses.length, passed: came_to('PASS'), skipped: came_to('SKIP') },
   'junit-report-merger': { tests: count('tests'), failures: count('failures'), errors: count('errors') },
   'junit-to-ctrf': { tests: summary.tests, passed: summary.passed, failed: summary.failed, skipped: summary.skipped },
   'xunit-viewer': { bytes: readFileSync(page).length },

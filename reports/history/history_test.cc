@@ -4,7 +4,7 @@
 #include "reports/history/comparison.h"
 #include "reports/history/flakiness.h"
 #include "reports/history/merge.h"
-#include "reports/history/sample_runs.h"
+#include "reports/history/sample_runs_test.h"
 
 namespace holdfast::reports {
 namespace {

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "reports/history/junit_reader.h"
-#include "reports/history/sample_runs.h"
+#include "reports/history/sample_runs_test.h"
 
 namespace holdfast::reports {
 namespace {

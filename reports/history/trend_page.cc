@@ -41,8 +41,10 @@ class Chart {
   }
 
   void write(HtmlWriter& html) const {
-    const auto svg = html.open(
-        "svg", {{"role", "img"}, {"viewBox", fmt::format("0 0 {} {}", kWidth, kHeight)}, {"aria-label", said()}});
+    const auto svg = html.open("svg", {{"class", "chart"},
+                                       {"role", "img"},
+                                       {"viewBox", fmt::format("0 0 {} {}", kWidth, kHeight)},
+                                       {"aria-label", said()}});
     for (const double value : {low_, (low_ + high_) / 2, high_}) {
       const std::string height = fmt::format("{:.1f}", y(value));
       html.leaf("line",

@@ -5,7 +5,7 @@
 #include <regex>
 
 #include "harness/base/text.h"
-#include "reports/history/sample_runs.h"
+#include "reports/history/sample_runs_test.h"
 #include "reports/html/evidence.h"
 #include "reports/html/html_report.h"
 #include "reports/html/html_writer.h"
