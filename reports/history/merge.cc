@@ -30,7 +30,7 @@ fs::path common_folder(const std::vector<const RunResults*>& runs) {
 /// Rewrites the events of one run after another.
 class Merge {
  public:
-  explicit Merge(fs::path folder) { started_.out_dir = folder.string(); }
+  explicit Merge(const fs::path& folder) { started_.out_dir = folder.string(); }
 
   void add(const RunResults& run) {
     run_ = &run;
