@@ -60,7 +60,7 @@ class Chart {
           fmt::format("{:.0f} {}", value, series_.unit));
     }
     write_dates(html);
-    if (series_.step) write_step(html);
+    if (series_.step) write_step(html, *series_.step);
     std::string points;
     for (size_t i = 0; i < series_.values.size(); ++i) {
       points += fmt::format("{:.1f},{:.1f} ", x(series_.runs[i]), y(series_.values[i]));
@@ -93,7 +93,7 @@ class Chart {
   }
 
   /// The levels before and after, as lines.
-  void write_step(HtmlWriter& html) const {
+  void write_step(HtmlWriter& html, const Step& step) const {
     const auto level = [&](size_t from, size_t to, double value) {
       const std::string height = fmt::format("{:.1f}", y(value));
       html.leaf("line",
@@ -104,8 +104,8 @@ class Chart {
                  {"y2", height}},
                 "");
     };
-    level(series_.runs.front(), series_.runs[series_.step->at - 1], series_.step->before);
-    level(series_.runs[series_.step->at], series_.runs.back(), series_.step->after);
+    level(series_.runs.front(), series_.runs[step.at - 1], step.before);
+    level(series_.runs[step.at], series_.runs.back(), step.after);
   }
 
   void write_dot(HtmlWriter& html, size_t i) const {
