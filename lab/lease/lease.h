@@ -15,7 +15,7 @@ namespace holdfast::lab {
 struct LeaseTiming {
   Millis beat{5'000};  ///< between two signs of life; at most a third of `expiry`
   Millis expiry{60'000};
-  LeaseClock clock = LeaseClock::system();
+  LeaseClock clock = LeaseClock::real();
   /// The longest that the holder goes on without having been able to renew its lease.
   Millis patience() const { return expiry * 2 / 3; }
 };
@@ -58,7 +58,7 @@ class Lease {
   /// For another process on the holder's machine: whether this token is the current one and has been renewed in time.
   /// Cheap: reads two small files. Errors: lab.lease-lost.
   static Result<void> check(const std::filesystem::path& file, uint64_t token,
-                            const LeaseClock& clock = LeaseClock::system());
+                            const LeaseClock& clock = LeaseClock::real());
 
  private:
   class Held;

@@ -176,7 +176,7 @@ TEST_F(LeaseFiles, AHolderElsewhereIsJudgedByWhetherHisHeartbeatChanges) {
 TEST_F(LeaseFiles, ADeadHolderElsewhereIsTakenOverAfterHisExpiryAndNamed) {
   write_foreign(3);
   LeaseTiming real = timing();
-  real.clock = LeaseClock::system();
+  real.clock = LeaseClock::real();
   EXPECT_EQ(Lease::take(place_, {}, real, now()).error().type(), "lab.leased");
   const auto lease = Lease::take(place_, {}, real, soon());
   ASSERT_TRUE(lease) << lease.error().what;
@@ -189,7 +189,7 @@ TEST_F(LeaseFiles, ATornLeaseFileIsHeldUntilItExpires) {
   for (const std::string torn : {"{\"user\": \"alice\", \"ho", ""}) {
     ASSERT_TRUE(write_file(place_.lease(), torn));
     LeaseTiming real = timing();
-    real.clock = LeaseClock::system();
+    real.clock = LeaseClock::real();
     real.expiry = Millis(300);
     const auto refused = Lease::take(place_, {}, real, now());
     ASSERT_FALSE(refused);
@@ -218,7 +218,7 @@ TEST_F(LeaseFiles, TheTokenNeverGoesBack) {
   ASSERT_TRUE(remove_file(place_.token()));
   write_foreign(50);
   LeaseTiming real = timing();
-  real.clock = LeaseClock::system();
+  real.clock = LeaseClock::real();
   const auto next = Lease::take(place_, {}, real, soon());
   ASSERT_TRUE(next);
   EXPECT_EQ(next->token(), 51U) << "the lease's own token counts when the file is gone";

@@ -49,7 +49,7 @@ std::string link_text(const char* path) {
 
 }  // namespace
 
-LeaseClock LeaseClock::system() {
+LeaseClock LeaseClock::real() {
   return {.since_boot =
               [] {
                 timespec now{};

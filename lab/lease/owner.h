@@ -22,7 +22,7 @@ struct LeaseClock {
   /// For people and for reservations, which end at a time of day.
   std::function<Wall()> wall;
 
-  static LeaseClock system();
+  static LeaseClock real();
 };
 
 /// A process, named so that another one with the same number is not taken for it.
