@@ -21,7 +21,7 @@ Machine builtin(const MachineOptions& options, int jobs) {
           .vm = options};
 }
 
-MachineOptions size_of(const lab::Vm& vm) {
+MachineOptions size_of(const lab::VirtualMachine& vm) {
   return {.accel = std::string(to_string(vm.accel)),
           .memory_mib = static_cast<int>(vm.memory_mib),
           .cpus = static_cast<int>(vm.cpus)};
@@ -39,7 +39,7 @@ std::vector<Machine> known_machines(const lab::Inventory& inventory, const Machi
     Machine machine{.profile = std::move(profile)};
     const std::string& name = machine.profile.name;
     machine.host = lab::find_host(inventory, name);
-    if (const lab::Vm* vm = lab::find_vm(inventory, name)) {
+    if (const lab::VirtualMachine* vm = lab::find_vm(inventory, name)) {
       machine.vm = size_of(*vm);
       if (jobs > 0) machine.profile.slots = jobs;
     }

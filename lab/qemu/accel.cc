@@ -62,6 +62,18 @@ std::optional<AccelWish> accel_wish_from(std::string_view text) {
   return std::nullopt;
 }
 
+std::string_view to_string(AccelWish wish) {
+  switch (wish) {
+    case AccelWish::kKvm:
+      return "kvm";
+    case AccelWish::kTcg:
+      return "tcg";
+    case AccelWish::kAuto:
+      break;
+  }
+  return "auto";
+}
+
 Result<AccelChoice> choose_accel(AccelWish wish, const AccelProbe& probe, const Deadline& deadline) {
   if (wish == AccelWish::kTcg) return AccelChoice{.accel = Accel::kTcg, .why = "asked for"};
   if (wish == AccelWish::kKvm) return AccelChoice{.accel = Accel::kKvm, .why = "asked for"};

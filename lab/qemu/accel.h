@@ -17,6 +17,7 @@ enum class AccelWish { kAuto, kKvm, kTcg };
 
 /// "auto", "kvm", "tcg".
 std::optional<AccelWish> accel_wish_from(std::string_view text);
+std::string_view to_string(AccelWish wish);
 
 /// What it came to.
 struct AccelChoice {
