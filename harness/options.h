@@ -45,6 +45,8 @@ struct RunOptions {
   double timeout_scale = 1.0;
   std::filesystem::path out = "out";
   std::filesystem::path junit;  ///< a further copy of junit.xml, or empty
+  std::string junit_dialect = "strict";
+  bool ktap = false;  ///< on standard output, instead of text for people
   bool dry_run = false;
   Verbosity verbosity = Verbosity::kNormal;
   std::vector<std::string> gtest_args;  ///< what stood behind `--`

@@ -38,6 +38,10 @@ void add_run(CLI::App& app, Chosen& chosen) {
       ->type_name("DIR")
       ->capture_default_str();
   verb.add_option("--junit", run.junit, "write junit.xml here as well")->type_name("FILE");
+  verb.add_option("--junit-dialect", run.junit_dialect, "strict (junit-10.xsd) or extended (file, line, properties)")
+      ->check(CLI::IsMember({"strict", "extended"}))
+      ->capture_default_str();
+  verb.add_flag("--ktap", run.ktap, "print KTAP, as the kernel's own tests do");
   verb.add_flag("--dry-run", run.dry_run, "show the plan and touch nothing");
   verb.add_flag_callback(
       "-q,--quiet", [options] { options->verbosity = Verbosity::kQuiet; }, "print failures and the summary only");
@@ -108,7 +112,7 @@ void add_machine(CLI::App& verb, MachineOptions& machine) {
 }
 
 void add_lab(CLI::App& verb, std::filesystem::path& lab) {
-  verb.add_option("--lab", lab, "the lab's inventory (TOML): known warnings that fail no case")
+  verb.add_option("--lab", lab, "the lab's inventory (TOML): hosts, virtual machines, known warnings")
       ->envname("HOLDFAST_LAB")
       ->type_name("FILE");
 }

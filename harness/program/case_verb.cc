@@ -41,8 +41,11 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
   Where where{.target = options.target, .id = {info->suite, info->name, ""}, .attempt = options.attempt};
   if (devices.size() == 1) where.id.device = devices.front().role;
   const Kernels kernels = TRY(resolve_kernels(options.kernels, program.patience()));
+  OtherKernels others = TRY(other_kernels_from(options.other_kernels, program.patience()));
   const fs::path dir = options.run_dir / attempt_dir(where, options.several_targets);
   auto target = make_target(machine, options, where, dir);
+  if (auto found = find_devices(machine, options, devices, program.patience()); target && !found)
+    target = found.error();
   if (!target) {
     events.on(AttemptEnded{.where = where, .verdict = Verdict::from(target.error()), .properties = {}, .dir = {}});
     return 0;
@@ -56,7 +59,7 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
                       .modules = kernels.modules,
                       .append = options.kernels.append,
                       .next_append = options.kernels.next_append,
-                      .other_kernels = TRY(other_kernels_from(options.other_kernels, program.patience())),
+                      .other_kernels = std::move(others),
                       .devices = std::move(devices),
                       .allowances = inventory.allowances,
                       .timeout_scale = options.timeout_scale,

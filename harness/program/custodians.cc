@@ -8,10 +8,18 @@
 namespace holdfast {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// A host's custody records its console into a folder; when there is no run it is nobody's, and goes at the end.
 Result<std::unique_ptr<lab::HostCustody>> keep(const lab::Host& host, lab::HostKeeping keeping, EventSink& events) {
   return lab::HostCustody::create(std::move(keeping), TRY(lab::make_host_hands(host, events)), events);
 }
+
+/// Nobody wants to hear it.
+class Silence : public EventSink {
+ public:
+  void on(const Event&) override {}
+};
 
 }  // namespace
 
@@ -25,6 +33,21 @@ Result<Custodians> custodians_for(const std::vector<Machine>& machines, const la
     custodians[machine.host->name] = TRY_IN(machine.host->name, keep(*machine.host, std::move(keeping), events));
   }
   return custodians;
+}
+
+Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab& lab, const Deadline& deadline) {
+  constexpr Millis kPatience{180'000};
+  const auto lease = lab::Lease::take(lab.place(host.name), {.purpose = "holdfast check"}, lab.timing, deadline);
+  if (!lease && lease.error().kind == "leased") {
+    return std::vector<Finding>{{Finding::State::kLimits, "host", lease.error().what, lease.error().hint}};
+  }
+  if (!lease) return lease.error();
+  const TempDir folder = TRY(TempDir::create("holdfast-check"));
+  const fs::path& dir = folder.path();
+  Silence nobody;
+  return lab::look_at_host(host,
+                           {.runtime_dir = dir, .raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
+                           nobody, deadline.at_most(kPatience));
 }
 
 Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline) {

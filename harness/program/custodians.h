@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "harness/checkup.h"
 #include "harness/custody.h"
 #include "harness/program/machines.h"
 #include "lab/lab_verbs.h"
@@ -14,6 +15,10 @@ namespace holdfast {
 /// several threads.
 Result<Custodians> custodians_for(const std::vector<Machine>& machines, const lab::Inventory& inventory,
                                   const std::filesystem::path& run_dir, EventSink& events);
+
+/// What the health gate finds now, under a lease of its own. A host that somebody holds is left alone, and that is the
+/// finding.
+Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab& lab, const Deadline& deadline);
 
 /// Brings a host back and has it pass its health gate, under a lease of its own, which ends a quarantine.
 Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline);

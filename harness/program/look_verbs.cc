@@ -10,6 +10,7 @@
 #include "harness/kernel/kernel_verbs.h"
 #include "harness/kernel_choice.h"
 #include "harness/listing.h"
+#include "harness/program/custodians.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "lab/profiles.h"
@@ -58,10 +59,20 @@ Result<std::vector<Finding>> check_kernels(const KernelOptions& chosen, const De
   return findings;
 }
 
-Result<std::vector<Finding>> check_machine(const Machine& machine, const CheckOptions& options,
-                                           const Deadline& deadline) {
+/// What the inventory says of it, and when that can be used, what the host says itself.
+Result<std::vector<Finding>> check_host(const lab::Host& host, const lab::Inventory& inventory,
+                                        const Deadline& deadline) {
+  std::vector<Finding> findings = lab::check_declaration(host, all_cases());
+  if (!ready(findings)) return findings;
+  const lab::Lab lab = TRY(lab::open_lab(inventory.leases));
+  std::ranges::move(TRY(look_at_host(host, lab, deadline)), std::back_inserter(findings));
+  return findings;
+}
+
+Result<std::vector<Finding>> check_machine(const Machine& machine, const lab::Inventory& inventory,
+                                           const CheckOptions& options, const Deadline& deadline) {
   std::vector<Finding> findings = machine.host != nullptr
-                                      ? lab::check_declaration(*machine.host, all_cases())
+                                      ? TRY(check_host(*machine.host, inventory, deadline))
                                       : lab::check_qemu(accel_wish(machine.vm), agent_path(), TRY(cache_dir()));
   std::ranges::move(TRY(check_kernels(kernels_for(machine, options.kernels), deadline)), std::back_inserter(findings));
   return findings;
@@ -75,7 +86,7 @@ Result<int> check_verb(Program& program, const CheckOptions& options) {
   bool all_ready = true;
   std::vector<std::vector<std::string>> rows;
   for (const Machine& machine : machines) {
-    const auto findings = TRY(check_machine(machine, options, program.patience()));
+    const auto findings = TRY(check_machine(machine, inventory, options, program.patience()));
     all_ready = all_ready && ready(findings);
     const auto more = to_rows(machine.profile.name, findings);
     rows.insert(rows.end(), rows.empty() ? more.begin() : more.begin() + 1, more.end());  // one heading

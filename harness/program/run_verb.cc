@@ -20,8 +20,10 @@
 #include "harness/run.h"
 #include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
+#include "reports/html/html_report.h"
 #include "reports/journal.h"
 #include "reports/junit.h"
+#include "reports/ktap.h"
 #include "reports/terminal.h"
 
 namespace holdfast {
@@ -110,8 +112,18 @@ Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& 
   const reports::RunIdentity identity{
       .program_version = std::string(kVersion), .argv = program.argv, .host = host_name()};
   sinks.add(std::make_unique<reports::Artifacts>(settings.dir, identity, tell));
-  sinks.add(std::make_unique<reports::JunitReport>(settings.dir / "junit.xml", tell));
-  if (!options.junit.empty()) sinks.add(std::make_unique<reports::JunitReport>(fs::absolute(options.junit), tell));
+  sinks.add(std::make_unique<reports::HtmlReport>(settings.dir / "report.html", tell));
+  const auto dialect =
+      options.junit_dialect == "extended" ? reports::JunitDialect::kExtended : reports::JunitDialect::kStrict;
+  const auto add_junit = [&](const fs::path& file) {
+    sinks.add(std::make_unique<reports::JunitReport>(file, tell, &reports::WallClock::now, dialect));
+  };
+  add_junit(settings.dir / "junit.xml");
+  if (!options.junit.empty()) add_junit(fs::absolute(options.junit));
+  if (options.ktap) {
+    sinks.add(std::make_unique<reports::KtapReport>([&program](const std::string& line) { program.out.line(line); }));
+    return {};
+  }
   const auto verbosity = static_cast<reports::Verbosity>(options.verbosity);
   sinks.add(std::make_unique<reports::TerminalReport>(
       program.out, reports::TerminalOptions{.verbosity = verbosity, .junit = options.junit}));

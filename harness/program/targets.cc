@@ -7,6 +7,7 @@
 #include "harness/kernel/data_dir.h"
 #include "harness/program/program.h"
 #include "lab/lease/lease.h"
+#include "lab/metal/host_devices.h"
 #include "lab/metal/metal_target.h"
 #include "lab/metal/power.h"
 #include "lab/qemu/qemu_target.h"
@@ -59,6 +60,13 @@ Result<std::unique_ptr<Target>> make_target(const Machine& machine, const CaseOp
                                             const fs::path& dir) {
   if (machine.host != nullptr) return lab::make_metal_target(TRY(host_config(*machine.host, options, dir)));
   return lab::make_qemu_target(TRY(vm_config(machine, options, where, dir)));
+}
+
+Result<void> find_devices(const Machine& machine, const CaseOptions& options, std::vector<Device>& devices,
+                          const Deadline& deadline) {
+  constexpr Millis kPatience{60'000};  // the host is up, its custody has seen to that
+  if (machine.host == nullptr) return {};
+  return lab::fill_addresses(devices, *machine.host, options.runtime_dir, deadline.at_most(kPatience));
 }
 
 void tidy_up(const fs::path& dir) {

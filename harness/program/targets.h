@@ -15,6 +15,10 @@ namespace holdfast {
 Result<std::unique_ptr<Target>> make_target(const Machine& machine, const CaseOptions& options, const Where& where,
                                             const std::filesystem::path& dir);
 
+/// Fills in the addresses of devices that a host's inventory names by their ids: asks the host. Errors: the lab's.
+Result<void> find_devices(const Machine& machine, const CaseOptions& options, std::vector<Device>& devices,
+                          const Deadline& deadline);
+
 /// Removes what a target that has done its work left in the attempt's folder and nobody wants to read.
 void tidy_up(const std::filesystem::path& dir);
 

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "harness/base/digest.h"
 #include "harness/base/text.h"
+#include "lab/metal/host_devices.h"
 
 namespace holdfast::lab {
 namespace {
@@ -18,12 +18,6 @@ constexpr Millis kCommand{30'000};  // one command over ssh
 constexpr Millis kSwitch{20'000};   // one question to a BMC; no patience: it is to be there now
 constexpr Millis kEcho{10'000};     // from /dev/console to the recorder
 constexpr int kEchoes = 3;          // a kernel message may tear a line
-
-struct Ids {
-  uint64_t vendor = 0;
-  uint64_t id = 0;
-  bool operator==(const Ids&) const = default;
-};
 
 Finding good(std::string about, std::string what) { return {State::kGood, std::move(about), std::move(what), ""}; }
 Finding missing(std::string about, std::string what, std::string mend) {
@@ -55,55 +49,19 @@ Finding look_at_kernel(std::string_view cmdline) {
   return good("stable kernel", "runs");
 }
 
-/// "0000:01:00.0 0x8086 0x10d3", a line each.
-std::map<std::string, Ids> parse_devices(std::string_view text) {
-  std::map<std::string, Ids> devices;
-  for (const auto line : split(text, '\n')) {
-    const auto words = split(trim(line), ' ');
-    if (words.size() != 3) continue;
-    const auto vendor = parse_u64(words[1], 16);
-    const auto id = parse_u64(words[2], 16);
-    if (vendor && id) devices[std::string(words[0])] = {.vendor = *vendor, .id = *id};
-  }
-  return devices;
-}
-
-/// Takes a device that is found out of `there`, so that two of the same ids need two.
-Finding look_at_device(const HostDevice& device, std::map<std::string, Ids>& there) {
-  const std::string about = fmt::format("device '{}'", device.device.role);
-  const std::string mend = fmt::format("seat the device, or mend the inventory at {}", device.declared_at);
-  const Ids wanted{.vendor = device.vendor, .id = device.id};
-  const std::string name = fmt::format("{:04x}:{:04x}", wanted.vendor, wanted.id);
-  if (device.device.bdf.empty()) {
-    const auto found = std::ranges::find_if(there, [&](const auto& entry) { return entry.second == wanted; });
-    if (found == there.end()) return missing(about, fmt::format("no device {} is there", name), mend);
-    const std::string bdf = found->first;
-    there.erase(found);
-    return good(about, fmt::format("{} at {}", name, bdf));
-  }
-  const auto found = there.find(device.device.bdf);
-  if (found == there.end()) return missing(about, fmt::format("nothing is at {}", device.device.bdf), mend);
-  const Ids seen = found->second;
-  there.erase(found);
-  if (device.vendor != 0 && seen != wanted) {
-    return missing(about, fmt::format("at {} is {:04x}:{:04x}, not {}", device.device.bdf, seen.vendor, seen.id, name),
-                   mend);
-  }
-  return good(about, fmt::format("{:04x}:{:04x} at {}", seen.vendor, seen.id, device.device.bdf));
+Finding finding_of(const LocatedDevice& device) {
+  const std::string about = fmt::format("device '{}'", device.declared.device.role);
+  if (device.trouble.empty()) return good(about, fmt::format("{} at {}", device.ids, device.bdf));
+  return missing(about, device.trouble,
+                 fmt::format("seat the device, or mend the inventory at {}", device.declared.declared_at));
 }
 
 void look_at_devices(const GateMeans& means, const Deadline& deadline, std::vector<Finding>& findings) {
   if (means.devices.empty()) return;
-  constexpr std::string_view kList =
-      "for d in /sys/bus/pci/devices/*; do echo \"${d##*/} $(cat $d/vendor) $(cat $d/device)\"; done";
-  const auto listed = ask(means, {"sh", "-c", std::string(kList)}, deadline);
+  const auto listed = ask(means, {"sh", "-c", kListDevices}, deadline);
   if (!listed)
     return findings.push_back(missing("devices", listed.error(), "look at the host: its /sys is not readable"));
-  auto there = parse_devices(*listed);
-  // Those with an address first: what is named by its ids alone must not take their place.
-  std::vector<HostDevice> devices = means.devices;
-  std::ranges::stable_partition(devices, [](const HostDevice& device) { return !device.device.bdf.empty(); });
-  for (const HostDevice& device : devices) findings.push_back(look_at_device(device, there));
+  for (const LocatedDevice& device : locate(means.devices, *listed)) findings.push_back(finding_of(device));
 }
 
 void look_at_switches(const GateMeans& means, const Deadline& deadline, std::vector<Finding>& findings) {

@@ -51,23 +51,11 @@ class HostHands : public HostCare {
   }
 
   Result<void> examine(const Deadline& deadline) override {
-    if (recorder_) {
-      // A console that does not open is one of the gate's findings.
-      const auto open = recorder_->wait_open(deadline.at_most(scaled(kConsoleOpens)));
-      if (!open && open.error().kind == "stopped") return open;
-    }
-    auto reached = reach_system(host_.ssh, runtime_dir_, deadline.at_most(scaled(kTry)));
-    if (reached) seen_ = reached->system.boot_id;
-    const auto run = [&](const std::vector<std::string>& argv, const Deadline& until) -> Result<Output> {
-      if (!reached) return reached.error();
-      return reached->ssh.run(argv, until);
-    };
-    return pass_gate({.run = run,
-                      .console = recorder_.get(),
-                      .power = switches(),
-                      .devices = host_.devices,
-                      .time_scale = host_.time_scale},
-                     deadline);
+    return at_gate<Result<void>>(deadline, [&](const GateMeans& means) { return pass_gate(means, deadline); });
+  }
+
+  std::vector<Finding> look(const Deadline& deadline) {
+    return at_gate<std::vector<Finding>>(deadline, [&](const GateMeans& means) { return look_at(means, deadline); });
   }
 
   Result<void> heal(const Error& why, const Healthy& healthy, const Stop& lost, const Deadline& deadline) override {
@@ -96,6 +84,26 @@ class HostHands : public HostCare {
   std::string last_rung() const override { return last_rung_; }
 
  private:
+  /// Has `gate` look with what there is.
+  template <class Outcome>
+  Outcome at_gate(const Deadline& deadline, const std::function<Outcome(const GateMeans&)>& gate) {
+    if (recorder_) {
+      // A console that does not open is one of the gate's findings.
+      static_cast<void>(recorder_->wait_open(deadline.at_most(scaled(kConsoleOpens))));
+    }
+    auto reached = reach_system(host_.ssh, runtime_dir_, deadline.at_most(scaled(kTry)));
+    if (reached) seen_ = reached->system.boot_id;
+    const auto run = [&](const std::vector<std::string>& argv, const Deadline& until) -> Result<Output> {
+      if (!reached) return reached.error();
+      return reached->ssh.run(argv, until);
+    };
+    return gate({.run = run,
+                 .console = recorder_.get(),
+                 .power = switches(),
+                 .devices = host_.devices,
+                 .time_scale = host_.time_scale});
+  }
+
   Millis scaled(Millis span) const {
     const std::chrono::duration<double, std::milli> longer = span * std::max(1.0, host_.time_scale);
     return std::chrono::duration_cast<Millis>(longer);
@@ -156,12 +164,23 @@ class HostHands : public HostCare {
   std::string last_rung_;
 };
 
+Result<std::vector<std::unique_ptr<HostPower>>> switches_of(const Host& host) {
+  std::vector<std::unique_ptr<HostPower>> power;
+  for (const PowerAccess& access : host.power) power.push_back(TRY(make_power(access)));
+  return power;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<HostCare>> make_host_hands(const Host& host, EventSink& events) {
-  std::vector<std::unique_ptr<HostPower>> power;
-  for (const PowerAccess& access : host.power) power.push_back(TRY(make_power(access)));
-  return std::unique_ptr<HostCare>(std::make_unique<HostHands>(host, events, std::move(power)));
+  return std::unique_ptr<HostCare>(std::make_unique<HostHands>(host, events, TRY(switches_of(host))));
+}
+
+Result<std::vector<Finding>> look_at_host(const Host& host, const HostFiles& files, EventSink& events,
+                                          const Deadline& deadline) {
+  HostHands hands(host, events, TRY(switches_of(host)));
+  if (auto recorded = hands.record(files); !recorded && recorded.error().blame != Blame::kPlan) return recorded.error();
+  return hands.look(deadline);
 }
 
 }  // namespace holdfast::lab

@@ -14,7 +14,9 @@
 #include "harness/payload/payload.h"
 #include "lab/metal/boot_keys.h"
 #include "lab/metal/delivery.h"
+#include "lab/metal/host_devices.h"
 #include "lab/metal/management_network.h"
+#include "lab/metal/protected_devices.h"
 
 namespace holdfast::lab {
 namespace {
@@ -58,6 +60,8 @@ class Launching {
     Delivery delivery = TRY(Delivery::open(own_.ssh, places_, deadline_));
     HostAgent agent = TRY(delivery.agent(spec_.agent, deadline_));
     const bool initramfs = spec_.host.payload == Host::Payload::kInitramfs;
+    if (initramfs) management_ = TRY(management_network(own_.ssh, deadline_));
+    TRY(spare_what_it_lives_by(*agent.agent, initramfs ? management_.network.mac : spec_.host.ssh.host.address));
     wire::KexecLoad load;
     load.kernel = TRY(delivery.bring(spec_.boot.kernel, deadline_));
     load.initrd = initramfs ? TRY(initramfs_payload(delivery)) : TRY(rootfs_payload(delivery));
@@ -71,15 +75,27 @@ class Launching {
   }
 
  private:
+  /// Whatever the inventory says: a device that the host's own system needs is none to be tested.
+  Result<void> spare_what_it_lives_by(Agent& agent, const std::string& control) {
+    const auto facts = TRY(agent.call(wire::HostFacts{.control = control}, deadline_));
+    const std::string listing = TRY(own_.ssh.ask({"sh", "-c", kListDevices}, deadline_));
+    std::vector<Device> devices;
+    for (const LocatedDevice& one : locate(spec_.host.devices, listing)) {
+      if (one.bdf.empty()) continue;  // the health gate says so
+      devices.push_back(one.declared.device);
+      devices.back().bdf = one.bdf;
+    }
+    return in_context(refuse_protected(devices, facts, spec_.host.never_touch), [&] { return spec_.host.name; });
+  }
+
   Result<std::string> initramfs_payload(Delivery& delivery) {
-    const ManagementNetwork management = TRY(management_network(own_.ssh, deadline_));
     const BootKeys keys = TRY(make_boot_keys(spec_.boot_dir, deadline_));
     const RemoteAccess remote{
-        .network = management.network,
-        .ssh = {.host_key = keys.host_private, .authorized = keys.user_public, .port = management.ssh_port}};
+        .network = management_.network,
+        .ssh = {.host_key = keys.host_private, .authorized = keys.user_public, .port = management_.ssh_port}};
     PayloadSpec contents{.agent = spec_.agent, .files = {}, .modules = spec_.boot.modules};
     if (!spec_.boot.next_kernel.empty()) contents.files.push_back(spec_.boot.next_kernel);
-    contents.drivers = {management.driver};
+    contents.drivers = {management_.driver};
     contents.remote = remote;
     const Payload payload = TRY(cached_payload(contents, spec_.cache_dir / "payloads", deadline_));
     const fs::path own_part = spec_.boot_dir / "own.cpio";
@@ -91,10 +107,10 @@ class Launching {
     launch_.access.host.key = keys.user;
     launch_.access.host.host_key = keys.host_public;
     launch_.initrd = "same";
-    launch_.vital_drivers = {management.driver};
+    launch_.vital_drivers = {management_.driver};
     launch_.facts.insert({{"payload", "initramfs"},
-                          {"management", fmt::format("{} ({}, {})", management.interface, management.driver,
-                                                     management.network.address)}});
+                          {"management", fmt::format("{} ({}, {})", management_.interface, management_.driver,
+                                                     management_.network.address)}});
     if (!payload.absent_modules.empty()) launch_.facts.emplace("modules.absent", join(payload.absent_modules, " "));
     return delivery.join_secret(brought, payload.path, own_part, deadline_);
   }
@@ -135,6 +151,7 @@ class Launching {
   const LaunchSpec& spec_;
   const Deadline& deadline_;
   HostPlaces places_;
+  ManagementNetwork management_;  ///< payload initramfs only
   Launch launch_;
 };
 

@@ -33,7 +33,8 @@ struct Launch {
 
 /// Brings agent, kernel and payload to the host, has its agent load the kernel and leave for it. On success the host is
 /// on its way: only the console and the next connection tell how it went. Errors: those of Ssh, Delivery, the payload
-/// and management_network(); kernel.refused by the host's own kernel becomes lab.kexec, since that is none under test.
+/// and management_network(); lab.protected-device when the inventory offers what the host's own system needs;
+/// kernel.refused by the host's own kernel becomes lab.kexec, since that is none under test.
 Result<Launch> launch(SystemConnection& own, const LaunchSpec& spec, const Deadline& deadline);
 
 }  // namespace holdfast::lab
