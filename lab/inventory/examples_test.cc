@@ -149,7 +149,7 @@ std::map<std::string, std::map<std::string, std::string>> documented() {
   return sections;
 }
 
-TEST(Page, TellsOfEachKeyThatIsKnownAndOfNoOther) {
+TEST(InventoryPage, TellsOfEachKeyThatIsKnownAndOfNoOther) {
   std::map<std::string, std::map<std::string, std::string>> known;
   for (const Section* section : sections::all()) {
     for (const KnownKey& key : section->keys) known[std::string(section->title)][std::string(key.name)] = key.types;
