@@ -107,7 +107,8 @@ struct JustPrint {
 };
 
 using Options = std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions,
-                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions, LabPowerOptions, LabConsoleOptions, ReportOptions>;
+                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions, LabStatusOptions,
+                             LabReserveOptions, LabReleaseOptions, LabPowerOptions, LabConsoleOptions, ReportOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

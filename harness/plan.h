@@ -21,9 +21,9 @@ struct PlanKernels {
 /// A target as far as the plan needs to know it.
 struct TargetProfile {
   std::string name;
-  std::vector<Device> devices;      ///< of all machines that it can be made into
-  std::vector<std::string> traits;  ///< "emulated", "bus-numbers-can-move", "hot-plug"
-  int slots = 1;                    ///< how many cases may run on it at once
+  std::vector<Device> devices;              ///< of all machines that it can be made into
+  std::vector<std::string> traits;          ///< "emulated", "bus-numbers-can-move", "hot-plug"
+  int slots = 1;                            ///< how many cases may run on it at once
   std::optional<PlanKernels> kernels = {};  ///< its own; none: those of the run
 };
 

@@ -43,8 +43,8 @@ class Lane {
   /// To be called when the second descriptor is writable. False: nobody reads there any more.
   bool write_some() {
     ssize_t sent = ::send(to_, rest_.data(), rest_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    // A pipe that is writable takes PIPE_BUF bytes without blocking (pipe(7)), and may be others' too: so it is not put
-    // into non-blocking mode.
+    // A pipe that is writable takes PIPE_BUF bytes without blocking (man 7 pipe), and may be others' too: so it is not
+    // put into non-blocking mode.
     if (sent < 0 && errno == ENOTSOCK) sent = ::write(to_, rest_.data(), std::min<size_t>(rest_.size(), PIPE_BUF));
     if (sent < 0) return errno == EAGAIN || errno == EINTR;
     rest_.remove_prefix(static_cast<size_t>(sent));
