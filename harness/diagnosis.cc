@@ -10,6 +10,8 @@ namespace holdfast {
 namespace {
 
 constexpr size_t kTailLines = 40;
+/// Of a kernel that leaves for the next (kernel/kexec_core.c).
+constexpr std::string_view kLastWords = "Starting new kernel";
 
 Error with_story(Error judged, const Error& first, const Circumstances& circumstances) {
   judged.what = fmt::format("during {}: {}", to_string(circumstances.phase), judged.what);
@@ -30,12 +32,22 @@ Error with_crashes(Error error, const Circumstances& circumstances) {
 Error no_agent(const Circumstances& circumstances) {
   constexpr size_t kWidth = 160;
   const std::string_view last = trim(last_lines(trim(circumstances.console), 1));
-  const bool mute = last.empty() || last.find("Starting new kernel") != std::string_view::npos;
+  const bool mute = last.empty() || last.find(kLastWords) != std::string_view::npos;
   const std::string words =
       mute ? "it said nothing at all" : fmt::format("its last words: {}", printable(last.substr(0, kWidth)));
   const std::string_view flag = circumstances.phase == Phase::kBoot ? "--append" : "--next-append";
   return kernel_error("hang", fmt::format("the kernel did not come up to its agent within the deadline; {}", words))
       .because(fmt::format("{} 'earlyprintk=ttyS0 loglevel=8' shows what it says before its console is up", flag));
+}
+
+/// What the agent said last, as init of a machine whose network does not come up; empty: it said nothing.
+std::string_view complaint_of_agent(std::string_view console) {
+  const size_t kexec = console.rfind(kLastWords);
+  const std::string_view own = kexec == std::string_view::npos ? console : console.substr(kexec);
+  const size_t at = own.rfind(kAgentWords);
+  if (at == std::string_view::npos) return {};
+  const std::string_view words = own.substr(at + kAgentWords.size());
+  return trim(words.substr(0, words.find('\n')));
 }
 
 /// Nothing came from a machine that runs: what was the last sign of life?
@@ -44,6 +56,11 @@ Error from_silence(const Circumstances& circumstances) {
     if (circumstances.console.find(kAgentBanner) != std::string::npos) {
       return lab_error("link", "the agent is up in the guest but its link is not")
           .because("give the kernel CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_CONSOLE, built in or by --modules");
+    }
+    if (const std::string_view complaint = complaint_of_agent(circumstances.console); !complaint.empty()) {
+      return lab_error("link", fmt::format("the kernel runs and so does its agent, which cannot be reached: {}",
+                                           printable(complaint)))
+          .because("give the kernel the management card's driver, built in or by the payload; or it does not work");
     }
     if (circumstances.phase == Phase::kBoot && trim(circumstances.console).empty()) {
       return lab_error("boot", "no byte came on the console");

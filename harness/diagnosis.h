@@ -29,7 +29,9 @@ std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes);
 /// which decide nothing here: a case that has not failed otherwise fails by them when it is closed.
 Error judge(Error error, const Circumstances& circumstances);
 
-/// The line that the agent writes to the console when it is up: from then on the link is what is missing.
+/// Before each line that the agent writes to the console.
+inline constexpr std::string_view kAgentWords = "holdfast-agent: ";
+/// The one that says that it is up: from then on the link is what is missing.
 inline constexpr std::string_view kAgentBanner = "holdfast-agent: up";
 
 }  // namespace holdfast
