@@ -22,7 +22,7 @@ class Custody {
   /// Before the first case: leased, its console recorded. Errors: lab.leased (by whom since when), lab.quarantined.
   virtual Result<void> take(const Deadline& deadline) = 0;
   /// Before each case, the first included: the machine is healthy and where a case can begin, healed if it has to be.
-  /// An error means that the machine is out of the run: it is in quarantine.
+  /// An error means that the machine is out of the run: it is in quarantine, or not the one that it should be.
   virtual Result<void> make_ready(const Deadline& deadline) = 0;
   /// After the last case: left in its own system, healthy, and free for others. An error: quarantined instead.
   virtual Result<void> give_back(const Deadline& deadline) = 0;

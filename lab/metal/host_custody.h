@@ -47,6 +47,7 @@ class HostCustody : public Custody {
   Result<void> refuse_quarantined() const;
   Result<void> start_recording(const Deadline& deadline);
   Result<void> see_to_health(const Deadline& deadline);
+  bool is_stranger(const Error& error) const;
   Result<void> still_ours() const;
   Error quarantined(const Error& why);
   Result<void> let_go();
@@ -62,6 +63,7 @@ class HostCustody : public Custody {
   bool recording_ = false;
   bool well_ = false;  ///< passed all of the gate, and nothing was wrong since
   bool used_ = false;  ///< a case may have run since it was looked at
+  bool ran_ = false;   ///< a case may have run at all
   bool left_ = false;  ///< quarantined or given back
 };
 

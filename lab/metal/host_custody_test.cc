@@ -21,6 +21,7 @@ using testing::Not;
 struct FakeHost {
   std::vector<std::string> calls;
   std::deque<bool> well;  ///< answers to looks, in order; then always well
+  std::string kind = "unhealthy";  ///< what is wrong when it is not well
   bool heals = true;
   bool has_console = true;
   std::function<void()> on_look = [] {};
@@ -31,7 +32,7 @@ struct FakeHost {
     on_look();
     const bool answer = well.empty() || well.front();
     if (!well.empty()) well.pop_front();
-    return answer ? Result<void>() : Result<void>(lab_error("unhealthy", "ssh is silent"));
+    return answer ? Result<void>() : Result<void>(lab_error(kind, "ssh is silent"));
   }
 };
 
@@ -114,6 +115,25 @@ TEST_F(HostIsKept, TellsItsCasesWhatTheyNeed) {
   EXPECT_FALSE(std::filesystem::exists(argv[3]));
   EXPECT_TRUE(is_free()) << "destruction gives back";
   EXPECT_THAT(host_.calls, ElementsAre("record", "stop"));
+}
+
+TEST_F(HostIsKept, IsLeftAloneWhenItIsAnotherMachine) {
+  host_.kind = "host-key";
+  host_.well = {false};
+  ASSERT_TRUE(custody_->take(soon()));
+  EXPECT_EQ(custody_->make_ready(soon()).error().type(), "lab.host-key");
+  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "stop"));
+  EXPECT_TRUE(is_free());
+  EXPECT_FALSE(*quarantine_of(place_));
+}
+
+TEST_F(HostIsKept, IsHealedOfATestKernelsKeyAfterACase) {
+  host_.kind = "host-key";
+  host_.well = {true, false};
+  ASSERT_TRUE(custody_->take(soon()));
+  ASSERT_TRUE(custody_->make_ready(soon()));
+  ASSERT_TRUE(custody_->make_ready(soon()));
+  EXPECT_THAT(host_.calls, ElementsAre("record", "examine", "home", "heal", "examine"));
 }
 
 TEST_F(HostIsKept, DoesWithoutAConsoleAndSaysSo) {

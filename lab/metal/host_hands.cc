@@ -51,11 +51,15 @@ class HostHands : public HostCare {
   }
 
   Result<void> examine(const Deadline& deadline) override {
-    return at_gate<Result<void>>(deadline, [&](const GateMeans& means) { return pass_gate(means, deadline); });
+    return at_gate<Result<void>>(deadline, [&](const GateMeans& means, const Error* unreached) -> Result<void> {
+      if (unreached != nullptr && unreached->kind == "host-key") return *unreached;  // whose machine is it?
+      return pass_gate(means, deadline);
+    });
   }
 
   std::vector<Finding> look(const Deadline& deadline) {
-    return at_gate<std::vector<Finding>>(deadline, [&](const GateMeans& means) { return look_at(means, deadline); });
+    return at_gate<std::vector<Finding>>(
+        deadline, [&](const GateMeans& means, const Error*) { return look_at(means, deadline); });
   }
 
   Result<void> heal(const Error& why, const Healthy& healthy, const Stop& lost, const Deadline& deadline) override {
@@ -84,9 +88,9 @@ class HostHands : public HostCare {
   std::string last_rung() const override { return last_rung_; }
 
  private:
-  /// Has `gate` look with what there is.
+  /// Has `gate` look with what there is, and told why the host was not reached, if it was not.
   template <class Outcome>
-  Outcome at_gate(const Deadline& deadline, const std::function<Outcome(const GateMeans&)>& gate) {
+  Outcome at_gate(const Deadline& deadline, const std::function<Outcome(const GateMeans&, const Error*)>& gate) {
     if (recorder_) {
       // A console that does not open is one of the gate's findings.
       static_cast<void>(recorder_->wait_open(deadline.at_most(scaled(kConsoleOpens))));
@@ -101,7 +105,8 @@ class HostHands : public HostCare {
                  .console = recorder_.get(),
                  .power = switches(),
                  .devices = host_.devices,
-                 .time_scale = host_.time_scale});
+                 .time_scale = host_.time_scale},
+                reached ? nullptr : &reached.error());
   }
 
   Millis scaled(Millis span) const {
