@@ -42,6 +42,9 @@ constexpr Millis kListen{300};
 constexpr Millis kAfterOops{30'000};
 /// A look at the host's own system, to find out whether it is back.
 constexpr Millis kLookAtOwn{15'000};
+/// Whether somebody switched it off: so long at most for one answer, and so often while a kernel is waited for.
+constexpr Millis kAskPower{15'000};
+constexpr Millis kAskPowerEvery{10'000};
 /// How much of the console is looked at again and again.
 constexpr size_t kLookBack = size_t{2} << 20;
 
@@ -115,6 +118,7 @@ class MetalTarget : public Target {
   Result<Ssh> way_to_kernel(const Deadline& deadline);
   Result<void> judge_own(const RunningSystem& system) const;
   Result<void> own_system_is_away(const Deadline& deadline);
+  Result<void> not_switched_off(const Deadline& deadline);
   LastWords words_on_console() const;
   Result<void> listen_to_console();
 
@@ -265,6 +269,13 @@ Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
   return judge_own(own->system);
 }
 
+/// A switch that cannot say is no finding.
+Result<void> MetalTarget::not_switched_off(const Deadline& deadline) {
+  const auto state = config_.power->state(deadline.at_most(kAskPower));
+  if (!state || *state == Power::State::kOn) return {};
+  return lab_error("powered-off", fmt::format("{} was switched off in the middle of the case", name()));
+}
+
 LastWords MetalTarget::words_on_console() const {
   const Console::Mark end = console_->mark();
   const Console::Mark from = end - booted_ > kLookBack ? end - kLookBack : booted_;
@@ -286,11 +297,16 @@ Result<std::unique_ptr<Agent>> MetalTarget::connect(const Deadline& deadline) {
   if (failure_) return *failure_;
   if (!launch_) return harness_error("power", fmt::format("connect to {}, which was not booted", name()));
   const auto fails = [&](Error error) {
-    if (error.type() == "kernel.reset" || error.kind == "host-key") failure_ = error;
+    if (error.type() == "kernel.reset" || error.kind == "host-key" || error.kind == "powered-off") failure_ = error;
     return error;
   };
+  Deadline ask_power = Deadline::after(kAskPowerEvery);
   while (true) {
     TRY(late_refusal(deadline));
+    if (ask_power.expired()) {
+      if (auto on = not_switched_off(deadline); !on) return fails(std::move(on).error());
+      ask_power = Deadline::after(kAskPowerEvery);
+    }
     auto agent = try_kernel(deadline.at_most(kTry));
     if (agent) return agent;
     if (agent.error().blame != Blame::kLab) return fails(std::move(agent).error());
@@ -320,7 +336,7 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
   }
   const LastWords words = words_on_console();
   if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
-  return {};
+  return not_switched_off(deadline);
 }
 
 std::map<std::string, std::string> MetalTarget::facts() const {
