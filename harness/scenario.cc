@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "harness/base/file.h"
@@ -57,7 +58,7 @@ void Scenario::intend(std::string action, Properties details) {
 Error Scenario::diagnose(Phase phase, Error error) {
   Circumstances circumstances{.phase = phase, .machine = {}, .console = {}, .crashes = {}};
   if (error.kind != "stopped") {
-    auto alive = setup_.target.alive(Deadline::after(kAliveLimit, setup_.stop));
+    auto alive = setup_.target.alive(Deadline::after(std::max(kAliveLimit, scaled(kAliveLimit)), setup_.stop));
     if (!alive) circumstances.machine = std::move(alive).error();
   }
   circumstances.console = crashes_.words_of_this_kernel();
