@@ -20,7 +20,7 @@ using testing::Not;
 /// What a fake host is asked for and answers; outlives the care that the custody owns.
 struct FakeHost {
   std::vector<std::string> calls;
-  std::deque<bool> well;  ///< answers to looks, in order; then always well
+  std::deque<bool> well;           ///< answers to looks, in order; then always well
   std::string kind = "unhealthy";  ///< what is wrong when it is not well
   bool heals = true;
   bool has_console = true;
