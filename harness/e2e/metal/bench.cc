@@ -71,8 +71,8 @@ void Bench::TearDown() {
 }
 
 std::vector<std::string> Bench::run_words(const std::vector<std::string>& more, const std::string& filter) {
-  std::vector<std::string> words{"run",      "--lab",  lab_->inventory(), "-v",
-                                 "--filter", filter.empty() ? fmt::format("{}:{}", kHit, kNext) : filter,
+  std::vector<std::string> words{"run",      "--lab",    lab_->inventory(),
+                                 "-v",       "--filter", filter.empty() ? fmt::format("{}:{}", kHit, kNext) : filter,
                                  "--device", "e1000e"};
   words.insert(words.end(), more.begin(), more.end());
   return words;

@@ -1,0 +1,71 @@
+// When something goes wrong on a lab host, is it blamed on whom it should be, and is the host well again afterwards?
+//
+// Most hit the first of two cases; the second must pass. Bench looks after each test that nothing is left behind.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "harness/base/text.h"
+#include "harness/e2e/metal/bench.h"
+
+namespace holdfast::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class MetalFaults : public Bench {
+ protected:
+  /// Both cases, to the end.
+  void run(const std::vector<std::string>& more) {
+    Process run = program_.start(run_words(more));
+    code_ = end_of(run);
+  }
+  /// With another inventory than the lab's own.
+  static std::vector<std::string> words_with(const std::string& file, const std::string& text,
+                                             const std::vector<std::string>& more = {}) {
+    const fs::path inventory = lab_->folder() / file;
+    EXPECT_TRUE(write_file(inventory, text));
+    auto words = run_words(more);
+    *std::ranges::find(words, lab_->inventory().string()) = inventory;
+    return words;
+  }
+  int code_ = -1;
+};
+
+/// Only the first of the two cases has a kernel B.
+TEST_F(MetalFaults, APanicOfKernelBIsSeenAtOnce) {
+  Process run = program_.start(run_words({"--next-append", "rdinit=/nonexistent init=/nonexistent"}));
+  ASSERT_TRUE(comes_to(kHit, "wait"));
+  const auto began = Deadline::Clock::now();
+  ASSERT_TRUE(program_.wait_for_journal([](const std::string& journal) {
+    return journal.find("case-settled") != std::string::npos;
+  })) << said();
+  // The deadline of that phase is at three minutes.
+  EXPECT_LT(Deadline::Clock::now() - began, std::chrono::seconds(60));
+  EXPECT_EQ(end_of(run), 1) << said();
+  EXPECT_EQ(report_of(kHitReport).type, "kernel.panic") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+TEST_F(MetalFaults, AHangOfKernelBIsAHang) {
+  run({"--timeout-scale", "0.4", "--next-append", "rdinit=/nonexistent root=/dev/nonexistent rootwait"});
+  EXPECT_EQ(code_, 1) << said();
+  EXPECT_EQ(report_of(kHitReport).type, "kernel.hang") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+TEST_F(MetalFaults, ANetworkThatDoesNotComeUpIsNoHang) {
+  run({"--timeout-scale", "0.4", "--next-append", "initcall_blacklist=virtio_net_driver_init"});
+  EXPECT_EQ(code_, 2) << said();
+  const CaseReport report = report_of(kHitReport);
+  EXPECT_EQ(report.type, "lab.link") << report.message;
+  EXPECT_THAT(report.message, HasSubstr("no interface has the address"));
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+}  // namespace
+}  // namespace holdfast::e2e
