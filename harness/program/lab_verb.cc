@@ -69,18 +69,17 @@ class Telling : public EventSink {
 
 /// A console that nobody records: held open as long as this lives.
 struct OwnConsole {
-  std::optional<TempDir> folder;
+  TempDir folder;
   std::unique_ptr<lab::ConsoleRecorder> recorder;
 };
 
 Result<OwnConsole> open_console(const lab::Host& host, Program& program) {
-  OwnConsole own;
-  own.folder = TRY(TempDir::create("holdfast-console"));
-  const auto& dir = own.folder->path();
-  own.recorder = TRY(lab::ConsoleRecorder::start(host.console,
-                                                 {.raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
-                                                 [&program](const std::string& text) { program.err.line(text); }));
-  return own;
+  TempDir folder = TRY(TempDir::create("holdfast-console"));
+  const auto dir = folder.path();
+  auto recorder = TRY(
+      lab::ConsoleRecorder::start(host.console, {.raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
+                                  [&program](const std::string& text) { program.err.line(text); }));
+  return OwnConsole{.folder = std::move(folder), .recorder = std::move(recorder)};
 }
 
 }  // namespace
@@ -132,11 +131,11 @@ Result<int> lab_verb(Program& program, const LabPowerOptions& options) {
 Result<int> lab_verb(Program& program, const LabConsoleOptions& options) {
   const OpenedLab opened = TRY(open(options.lab));
   const lab::Host& host = *TRY(opened.host(options.target));
-  OwnConsole own;  // when nobody records it: from here on we do, as long as the terminal is on it
+  std::optional<OwnConsole> own;  // when nobody records it: from here on we do, as long as the terminal is on it
   auto socket = TRY(lab::recorder_of(host.name, opened.lab));
   if (!socket) {
     own = TRY(open_console(host, program));
-    socket = own.folder->path() / "socket";
+    socket = own->folder.path() / "socket";
   }
   program.err.line(fmt::format("{}: ~. at the beginning of a line ends this", host.name));
   const auto how =
