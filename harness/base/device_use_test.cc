@@ -8,7 +8,6 @@
 #include "fixtures/fake_sysfs.h"
 #include "harness/base/file.h"
 #include "harness/base/sysfs.h"
-#include "tools/ctest/places.h"
 
 namespace holdfast {
 namespace {
@@ -34,9 +33,8 @@ class DeviceUseTest : public ::testing::Test {
     ASSERT_TRUE(made) << made.error().what;
   }
   void load(const std::string& machine) {
-    const auto text = read_file(source_dir() / "fixtures/machines" / (machine + ".txt"));
-    ASSERT_TRUE(text) << text.error().what;
-    make(*text);
+    const auto made = fake::make_machine(machine, root());
+    ASSERT_TRUE(made) << made.error().what;
   }
 
   /// "0000:5e:00.0 system disk: what".

@@ -129,6 +129,23 @@ Error bad_text(std::string what) {
   return harness_error("pci-text", "reading a text in lspci's format: " + std::move(what));
 }
 
+/// libpci, ready to read by `method`, of which `parameter` is the one that says where.
+Result<Access> open_access(unsigned method, std::string parameter, std::string value) {
+  Access access(pci_alloc());
+  access->method = method;
+  access->error = libpci_error;
+  access->warning = libpci_silent;
+  if (pci_set_param(access.get(), parameter.data(), value.data()) != 0) {
+    return bad_text(fmt::format("libpci knows no {}", parameter));
+  }
+  if (!init(access.get())) return bad_text(error_text.data());
+  return access;
+}
+
+struct Release {
+  void operator()(pci_dev* device) const { pci_free_dev(device); }
+};
+
 }  // namespace
 
 Result<PciAddress> PciAddress::parse(std::string_view text) {
@@ -204,14 +221,7 @@ Result<PciSnapshot> PciSnapshot::parse(std::string_view lspci_text) {
   if (!file) return system_error("making room for a text in lspci's format", errno);
   TRY(write_all(file.get(), lspci_text));
   std::string path = fmt::format("/proc/self/fd/{}", file.get());
-
-  const Access access(pci_alloc());
-  access->method = PCI_ACCESS_DUMP;
-  access->error = libpci_error;
-  access->warning = libpci_silent;
-  std::string parameter = "dump.name";
-  if (pci_set_param(access.get(), parameter.data(), path.data()) != 0) return bad_text("libpci has no dump method");
-  if (!init(access.get())) return bad_text(error_text.data());
+  const Access access = TRY(open_access(PCI_ACCESS_DUMP, "dump.name", std::move(path)));
   pci_scan_bus(access.get());
 
   PciSnapshot snapshot;
@@ -222,6 +232,22 @@ Result<PciSnapshot> PciSnapshot::parse(std::string_view lspci_text) {
   }
   if (snapshot.functions_.empty()) return bad_text("there is no function in it");
   if (!order(snapshot.functions_)) return bad_text("an address appears twice");
+  return snapshot;
+}
+
+Result<PciSnapshot> PciSnapshot::of_this_machine(const std::vector<PciAddress>& which,
+                                                 const std::filesystem::path& bus) {
+  const Access access = TRY(open_access(PCI_ACCESS_SYS_BUS_PCI, "sysfs.path", bus.string()));
+  PciSnapshot snapshot;
+  for (const PciAddress& address : which) {
+    const std::unique_ptr<pci_dev, Release> device(
+        pci_get_dev(access.get(), static_cast<int>(address.domain), address.bus, address.device, address.function));
+    snapshot.functions_.push_back(function_of(device.get()));
+    if (snapshot.functions_.back().config.empty()) {
+      return lab_error("io", fmt::format("read the config space of {}: less than 64 bytes came", address.to_string()));
+    }
+  }
+  if (!order(snapshot.functions_)) return usage_error("the same PCI function was named twice");
   return snapshot;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,11 @@ class PciSnapshot {
   /// Reads the text of `lspci -D -xxxx` (through libpci's dump method); sysfs facts are then empty. Errors:
   /// harness.pci-text.
   static Result<PciSnapshot> parse(std::string_view lspci_text);
+  /// The config space of those functions of this very machine that are in `which` (through libpci's sysfs method); as
+  /// with parse(), sysfs facts are empty. `bus` is /sys/bus/pci. Without privilege the kernel gives only 64 bytes.
+  /// Errors: lab.io naming the function that could not be read.
+  static Result<PciSnapshot> of_this_machine(const std::vector<PciAddress>& which,
+                                             const std::filesystem::path& bus = "/sys/bus/pci");
 
   const std::vector<PciFunctionState>& functions() const& { return functions_; }
   const std::vector<PciFunctionState>& functions() && = delete;  ///< a loop over a temporary's would dangle

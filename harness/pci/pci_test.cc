@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "fixtures/fake_sysfs.h"
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
@@ -53,6 +54,22 @@ TEST(PciSnapshot, DecodesBridgesOfARecordedMachine) {
   EXPECT_EQ(port->bridge->memory_window, window(14));
   EXPECT_EQ(port->bridge->prefetchable_window, window(15));
   EXPECT_FALSE(snapshot.find(*PciAddress::parse(kE1000e))->bridge);
+}
+
+TEST(PciSnapshot, ReadsTheNamedFunctionsOfAMachine) {
+  const auto root = TempDir::create("machine");
+  ASSERT_TRUE(root);
+  ASSERT_TRUE(fake::make_machine("two-socket-server", root->path()));
+  const PciAddress card = *PciAddress::parse("0000:18:00.0");
+  const auto snapshot = PciSnapshot::of_this_machine({card}, root->path() / "sys/bus/pci");
+  ASSERT_TRUE(snapshot) << snapshot.error().what;
+  ASSERT_THAT(snapshot->functions(), SizeIs(1));
+  EXPECT_EQ(snapshot->find(card)->device, 0x1572);
+  EXPECT_EQ(snapshot->find(card)->class_code, 0x020000U);
+  EXPECT_THAT(snapshot->find(card)->config, SizeIs(4096));
+  const auto absent = PciSnapshot::of_this_machine({*PciAddress::parse("0000:19:00.0")}, root->path() / "sys/bus/pci");
+  ASSERT_FALSE(absent);
+  EXPECT_THAT(absent.error().what, HasSubstr("0000:19:00.0"));
 }
 
 TEST(PciBridge, DecodesWindowsOfEveryWidth) {
