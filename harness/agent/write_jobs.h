@@ -1,8 +1,6 @@
 // How is a file of sysfs written when the kernel may block the writer for as long as it likes?
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,15 +8,13 @@
 #include <string>
 #include <string_view>
 
-#include "harness/base/deadline.h"
-#include "harness/base/fd.h"
+#include "harness/base/child_write.h"
 #include "harness/base/result.h"
 
 namespace holdfast::agent {
 
-/// Writes in child processes. Unbinding a preserved device, to name one, blocks its writer until the device is
-/// released, and no signal gets it out. A child holds no descriptor but the two that it needs: one more reference to a
-/// session or a device would keep the kernel from releasing it. Children are reaped by the kernel (SIGCHLD is ignored).
+/// Writes in processes of their own (harness/base/child_write.h), each of which is found again for as long as the kernel
+/// blocks it.
 class WriteJobs {
  public:
   using Job = uint64_t;
@@ -33,7 +29,7 @@ class WriteJobs {
 
  private:
   struct Running {
-    Fd result;  ///< the child writes its errno here
+    ChildWrite write;
     std::string file;
     std::string text;
   };
