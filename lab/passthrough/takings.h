@@ -1,0 +1,29 @@
+// Which devices has a harness taken from this machine, and what were they before?
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/base/result.h"
+#include "lab/lease/owner.h"
+#include "lab/passthrough/binding.h"
+
+namespace holdfast::lab {
+
+/// One file in the takings folder: written and synced before the first change, removed after the last one was undone.
+struct Taking {
+  std::filesystem::path file;
+  Owner owner;
+  std::vector<TakenFunction> functions;
+};
+
+/// $XDG_STATE_HOME/holdfast/taken, else ~/.local/state/holdfast/taken. Errors: harness.usage when neither is set.
+Result<std::filesystem::path> takings_folder();
+
+/// Writes `taking.file` in one step.
+Result<void> write_taking(const Taking& taking);
+/// All that are there; none when there is no folder. Errors: lab.io; lab.passthrough for a file that says nothing.
+Result<std::vector<Taking>> read_takings(const std::filesystem::path& folder);
+
+}  // namespace holdfast::lab
