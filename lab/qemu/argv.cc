@@ -34,9 +34,10 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
       "-chardev", chardev("agent", spec.agent_fd),                                               //
       "-device", fmt::format("virtserialport,chardev=agent,name={}", kAgentPort),                //
       "-device", "virtio-rng-pci,addr=0x11,disable-legacy=on"};
-  for (const Part& part : parts_of(spec.topology)) {
+  for (const Part& part : spec.emulated ? parts_of(spec.topology) : std::vector<Part>()) {
     argv.insert(argv.end(), part.arguments.begin(), part.arguments.end());
   }
+  argv.insert(argv.end(), spec.further.begin(), spec.further.end());
   argv.insert(argv.end(), {"-kernel", spec.kernel.string(), "-initrd", spec.initrd.string(), "-append", spec.cmdline});
   return argv;
 }

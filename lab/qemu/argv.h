@@ -24,7 +24,9 @@ struct QemuSpec {
   std::filesystem::path kernel = {};
   std::filesystem::path initrd = {};
   std::string cmdline = {};
-  std::string topology = {};  ///< which test devices it has (parts.h)
+  std::string topology = {};              ///< which test devices it has (parts.h)
+  bool emulated = true;                   ///< it has those; false: only what `further` brings
+  std::vector<std::string> further = {};  ///< more arguments: devices of this machine (vfio_argv.h)
   int console_fd = -1;
   int qmp_fd = -1;
   int agent_fd = -1;

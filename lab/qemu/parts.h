@@ -16,6 +16,17 @@ struct Part {
   std::vector<std::string> arguments;
 };
 
+/// What the ordinary machine takes up on the root bus: root ports in slots 1 to `root_ports`, and the bus numbers that
+/// firmware gives to all that is behind them. Both end where further ports begin.
+struct Footprint {
+  unsigned root_ports;
+  unsigned buses;
+};
+inline constexpr Footprint kOrdinaryMachine{.root_ports = 5, .buses = 9};
+/// Slots of the root bus that each machine needs for itself (argv.cc) or puts integrated devices in.
+inline constexpr unsigned kFirstOwnSlot = 0x10;
+inline constexpr unsigned kLastOwnSlot = 0x12;
+
 /// The parts of one machine, in the order in which QEMU must make them; empty: the ordinary machine. None for a
 /// topology that nobody declared.
 std::vector<Part> parts_of(std::string_view topology);
