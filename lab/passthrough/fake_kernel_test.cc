@@ -64,6 +64,7 @@ Result<void> FakeKernel::act(const std::string& file, const std::string& text) {
   if (parts.size() == 3 && parts[0] == "drivers" && parts[2] == "bind") return bind(std::string(parts[1]), text);
   if (parts.size() == 3 && parts[0] == "devices") {
     if (parts[2] == "sriov_numvfs") return set_vfs(std::string(parts[1]), text);
+    if (parts[2] == "reset") return {};
     if (parts[2] == "driver_override") {
       return write_file(device(std::string(parts[1])) / "driver_override", text == "\n" ? "(null)\n" : text + "\n");
     }

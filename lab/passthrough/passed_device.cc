@@ -109,7 +109,7 @@ Result<std::vector<PlacedDevice>> place_devices(const PassthroughVm& vm, const L
   for (const PassedDevice& wanted : vm.devices) {
     const std::string bdf = TRY(find_host(wanted, machine, vm.force, gone));
     gone.insert(bdf);
-    placed.push_back({.declared = wanted, .host_bdf = bdf, .guest_bdf = {}});
+    placed.push_back({.declared = wanted, .index = placed.size(), .host_bdf = bdf, .guest_bdf = {}});
     if (wanted.role.empty()) placed.back().declared.role = bdf;
   }
   TRY(choose_ports(placed, vm.emulated));

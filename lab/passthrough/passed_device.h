@@ -37,6 +37,7 @@ struct PassthroughVm {
 /// A device with its address here and in the guest.
 struct PlacedDevice {
   PassedDevice declared;
+  size_t index = 0;  ///< among those declared
   std::string host_bdf;
   std::string guest_bdf;  ///< "0000:0a:00.0"
   unsigned port = 0;

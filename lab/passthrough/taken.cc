@@ -239,6 +239,27 @@ Result<GivenBack> Taken::give_back(const Deadline& deadline) {
   return back;
 }
 
+Result<void> Taken::settle(const Deadline& deadline) {
+  if (!state_) return {};
+  const auto& [place, taking] = *state_;
+  const LocalMachine machine = TRY(look_at_machine(place.root));
+  for (const std::string& bdf : names_of(taking)) {
+    const LocalDevice* device = machine.find(bdf);
+    if (device == nullptr) return lab_error("passthrough", fmt::format("{} is not there any more", bdf));
+    if (device->driver != "vfio-pci") {
+      return lab_error("passthrough",
+                       fmt::format("{} was taken from vfio-pci: its driver is '{}'", bdf, device->driver));
+    }
+    if (const auto holder = machine.vfio_holders.find(bdf); holder != machine.vfio_holders.end()) {
+      return lab_error("passthrough", fmt::format("{} is still in use: {}", bdf, holder->second.front().describe()));
+    }
+    const fs::path reset = place.root / "sys/bus/pci/devices" / bdf / "reset";
+    if (device->reset_methods.empty() || !place.writer.may_write(reset)) continue;
+    TRY_IN(fmt::format("reset {}", bdf), place.writer.write(reset, "1", deadline));
+  }
+  return {};
+}
+
 Result<std::vector<PciChange>> Taken::changes() const {
   if (!state_) return std::vector<PciChange>();
   return compare_config(state_->taking, state_->place.root);

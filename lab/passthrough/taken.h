@@ -49,6 +49,10 @@ class Taken {
   /// given back is, and the record stays for the rest.
   Result<GivenBack> give_back(const Deadline& deadline);
 
+  /// Between two guests: every function still has vfio-pci, nobody has it open, and it is reset where this process may
+  /// do that (QEMU does it again). Errors: lab.passthrough naming who interferes; lab.io, lab.timeout.
+  Result<void> settle(const Deadline& deadline);
+
   /// What of config space is not as it was when the function was taken; for looks in between.
   Result<std::vector<PciChange>> changes() const;
 

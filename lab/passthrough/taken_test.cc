@@ -69,6 +69,7 @@ struct Bench {
   }
   void bury() {
     kernel->dies_after = -1;
+    kernel->at_death = nullptr;
     if (!fs::exists(folder.path() / "at-death")) return;
     fs::remove_all(records());
     fs::rename(folder.path() / "at-death", records());
@@ -160,8 +161,8 @@ int writes_of_a_life() {
 TEST(Taken, IsGivenBackByTheNextRunWhereverThisOneWasKilled) {
   const int all = writes_of_a_life();
   ASSERT_GT(all, 20);
+  Bench bench;  // as it was, after each round
   for (int killed_after = 0; killed_after < all; ++killed_after) {
-    Bench bench;
     bench.kill_after(killed_after);
     {
       const auto taken = Taken::take({"0000:01:00.0", "0000:00:02.0"}, false, bench.dead_place(), soon());
@@ -170,15 +171,15 @@ TEST(Taken, IsGivenBackByTheNextRunWhereverThisOneWasKilled) {
     ASSERT_EQ(bench.records_left(), 1U) << killed_after;
     const auto back = restore_leftovers(bench.place(), soon());
     ASSERT_TRUE(back) << killed_after << ": " << back.error().what;
-    EXPECT_EQ(bench.kernel->state(), bench.before) << killed_after;
-    EXPECT_EQ(bench.records_left(), 0U) << killed_after;
+    ASSERT_EQ(bench.kernel->state(), bench.before) << killed_after;
+    ASSERT_EQ(bench.records_left(), 0U) << killed_after;
   }
 }
 
 TEST(Taken, IsGivenBackEvenWhenTheOneThatGivesItBackIsKilledToo) {
   bool ended = false;
+  Bench bench;  // as it was, after each round
   for (int writes = 0; !ended; ++writes) {
-    Bench bench;
     {
       const auto taken = Taken::take({"0000:01:00.0", "0000:00:02.0"}, false, bench.dead_place(), soon());
       ASSERT_TRUE(taken) << taken.error().what;
@@ -190,8 +191,8 @@ TEST(Taken, IsGivenBackEvenWhenTheOneThatGivesItBackIsKilledToo) {
     bench.bury();
     const auto back = restore_leftovers(bench.place(), soon());
     ASSERT_TRUE(back) << writes << ": " << back.error().what;
-    EXPECT_EQ(bench.kernel->state(), bench.before) << writes;
-    EXPECT_EQ(bench.records_left(), 0U) << writes;
+    ASSERT_EQ(bench.kernel->state(), bench.before) << writes;
+    ASSERT_EQ(bench.records_left(), 0U) << writes;
   }
 }
 
@@ -341,6 +342,32 @@ TEST(Taken, ReportsConfigSpaceThatDidNotComeBackAsItWas) {
   ASSERT_TRUE(back) << back.error().what;
   ASSERT_THAT(back->changes, SizeIs(1));
   EXPECT_EQ(back->changes[0].address.to_string(), "0000:02:00.0");
+}
+
+TEST(Taken, IsResetBetweenGuestsAndMustBeNobodyElses) {
+  Bench bench;
+  const std::string audio = "sys/bus/pci/devices/0000:01:00.1/driver";
+  for (const char* bdf : {"0000:01:00.0", "0000:02:00.0"}) {
+    ASSERT_TRUE(write_file(bench.root() / "sys/bus/pci/devices" / bdf / "reset", ""));
+  }
+  auto taken = Taken::take({"0000:01:00.0"}, false, bench.place(), soon());
+  ASSERT_TRUE(taken) << taken.error().what;
+  bench.kernel->log.clear();
+  ASSERT_TRUE(taken->settle(soon()));
+  EXPECT_THAT(bench.kernel->log, ElementsAre("devices/0000:01:00.0/reset 1", "devices/0000:02:00.0/reset 1"));
+
+  ASSERT_TRUE(fake::make_tree("file proc/99/comm qemu", bench.root()));
+  fs::create_directories(bench.root() / "proc/99/fd");
+  fs::create_symlink("/dev/vfio/1", bench.root() / "proc/99/fd/3");
+  const auto open = taken->settle(soon());
+  ASSERT_FALSE(open);
+  EXPECT_THAT(open.error().what, HasSubstr("/dev/vfio/1 is open in qemu (pid 99)"));
+  fs::remove_all(bench.root() / "proc/99");
+
+  fs::remove(bench.root() / audio);
+  const auto stolen = taken->settle(soon());
+  ASSERT_FALSE(stolen);
+  EXPECT_THAT(stolen.error().what, HasSubstr("0000:01:00.1 was taken from vfio-pci"));
 }
 
 TEST(Taken, DoesNotGuessWhatABrokenRecordMeant) {

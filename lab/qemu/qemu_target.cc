@@ -125,7 +125,9 @@ Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline
                 .kernel = fs::absolute(spec.kernel),
                 .initrd = fs::absolute(payload.path),
                 .cmdline = spec.append.empty() ? base_cmdline() : fmt::format("{} {}", base_cmdline(), spec.append),
-                .topology = spec.topology};
+                .topology = spec.topology,
+                .emulated = config_.emulated,
+                .further = config_.further};
   qemu.accel = TRY(decide_accel(qemu, deadline));
   vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
   TRY(console_->attach(vm_->take_console()));
@@ -158,6 +160,7 @@ Result<void> QemuTarget::try_kvm(QemuSpec spec, const Deadline& deadline) const 
   const fs::path folder = config_.work_dir / "kvm-probe";
   TRY(make_dirs(folder));
   spec.accel = Accel::kKvm;
+  spec.further.clear();  // whether KVM works is no question of theirs
   const auto probe = [&]() -> Result<void> {
     auto vm = TRY(Vm::start(std::move(spec), folder));
     const auto console = TRY(SerialConsole::create({.attempt = folder / "console.log", .target = {}, .prefix = {}}));

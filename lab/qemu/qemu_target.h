@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "harness/target.h"
 #include "lab/qemu/accel.h"
@@ -17,12 +18,14 @@ struct QemuConfig {
   unsigned memory_mib = 512;
   unsigned cpus = 1;
   AccelWish accel = AccelWish::kAuto;
-  std::filesystem::path agent;        ///< the static agent program, which becomes the guest's init
-  std::filesystem::path work_dir;     ///< sockets and QEMU's stderr; there already, and of no other target
-  std::filesystem::path console_log;  ///< every byte of this target's console; truncated
-  std::filesystem::path target_log;   ///< console lines of all targets of that name, appended; empty: none
-  std::string slot;                   ///< whose lines they are, in `target_log`
-  std::filesystem::path cache_dir;    ///< payloads, and whether KVM can be trusted
+  bool emulated = true;                   ///< with the emulated test devices
+  std::vector<std::string> further = {};  ///< more arguments for QEMU: devices of this machine (vfio_argv.h)
+  std::filesystem::path agent;            ///< the static agent program, which becomes the guest's init
+  std::filesystem::path work_dir;         ///< sockets and QEMU's stderr; there already, and of no other target
+  std::filesystem::path console_log;      ///< every byte of this target's console; truncated
+  std::filesystem::path target_log;       ///< console lines of all targets of that name, appended; empty: none
+  std::string slot;                       ///< whose lines they are, in `target_log`
+  std::filesystem::path cache_dir;        ///< payloads, and whether KVM can be trusted
 };
 
 /// A target whose machine is a QEMU process: made at boot(), killed when the target is destroyed, when the thread that
