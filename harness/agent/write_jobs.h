@@ -13,8 +13,8 @@
 
 namespace holdfast::agent {
 
-/// Writes in processes of their own (harness/base/child_write.h), each of which is found again for as long as the kernel
-/// blocks it.
+/// Writes in processes of their own (harness/base/child_write.h), each of which is found again for as long as the
+/// kernel blocks it.
 class WriteJobs {
  public:
   using Job = uint64_t;

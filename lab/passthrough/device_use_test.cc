@@ -7,7 +7,6 @@
 
 #include "fixtures/fake_sysfs.h"
 #include "harness/base/file.h"
-#include "harness/base/sysfs.h"
 
 namespace holdfast {
 namespace {
@@ -122,14 +121,6 @@ TEST_F(DeviceUseTest, SaysWhoHasAFileOpen) {
   ASSERT_EQ(holders.size(), 1U);
   EXPECT_EQ(holders[0].describe(), "/dev/vfio/14 is open in qemu-system-x86 (pid 4711)");
   EXPECT_THAT(holders_of({"/dev/vfio/1"}, root()), IsEmpty());
-}
-
-TEST(Sysfs, KnowsAnAddressFromOtherNames) {
-  EXPECT_TRUE(is_bdf("0000:03:00.0"));
-  EXPECT_TRUE(is_bdf("10000:e1:1f.7"));
-  for (const char* other : {"", "03:00.0", "0000:03:00", "0000:03:00.0/..", "pci0000:00", "0000-03:00.0"}) {
-    EXPECT_FALSE(is_bdf(other)) << other;
-  }
 }
 
 }  // namespace
