@@ -11,6 +11,7 @@
 
 #include "harness/agent/registry.h"
 #include "harness/agent/sysfs.h"
+#include "harness/base/device_use.h"
 #include "harness/base/text.h"
 
 namespace holdfast::agent {
@@ -18,39 +19,39 @@ namespace {
 
 namespace fs = std::filesystem;
 
-uint64_t number_in(const fs::path& file) { return parse_u64(read_line(file), 16).value_or(0); }
-
-/// Why this function belongs to a management controller; empty when it does not, as far as can be told.
-/// Source: PCI Code and ID Assignment Specification 1.16, 1.13 (0Ch 07h: IPMI); pci.ids for the rest.
-std::string why_bmc(const fs::path& device) {
-  const uint64_t vendor = number_in(device / "vendor");
-  const uint64_t id = number_in(device / "device");
-  const uint64_t kind = number_in(device / "class") >> 8;
-  if (kind == 0x0c07) return "an IPMI interface";
-  if (vendor == 0x1a03) return "a part of an ASPEED management controller";
-  if (vendor == 0x102b && kind == 0x0300) return "the graphics of a management controller";
-  if (vendor == 0x103c && (id & 0xff00) == 0x3300) return "a part of an iLO management controller";
+std::string_view role_of(DeviceUse::Kind kind) {
+  switch (kind) {
+    case DeviceUse::Kind::kSystemDisk:
+      return "system disk";
+    case DeviceUse::Kind::kDisk:
+      return "disk";
+    case DeviceUse::Kind::kNetwork:
+      return "network";
+    case DeviceUse::Kind::kDisplay:
+      return "display";
+    case DeviceUse::Kind::kManagement:
+      return "BMC";
+    case DeviceUse::Kind::kConsole:
+      return "console";
+  }
   return {};
 }
 
-void add_bmc(const fs::path& root, std::vector<wire::HostUse>& uses) {
-  const fs::path devices = root / "sys/bus/pci/devices";
-  for (const std::string& bdf : names_in(devices)) {
-    std::string why = why_bmc(devices / bdf);
-    if (!why.empty()) uses.push_back({.bdf = bdf, .role = "BMC", .why = std::move(why)});
+/// What routes do not tell: how the controller comes here, and addresses of IPv4 that have no network. Those of IPv6
+/// are found without (link-local ones are no use: each interface that is up has one).
+std::vector<InterfaceUse> interfaces_in_use(const HostView& host, const std::string& control) {
+  std::vector<InterfaceUse> used;
+  for (const auto& [interface, address] : host.addresses) {
+    if (address == control) used.push_back({interface, fmt::format("is reached by {}", address)});
+    if (address.find(':') == std::string::npos) used.push_back({interface, fmt::format("has {}", address)});
   }
-}
-
-/// The kernel's consoles that are serial ports on a card of their own.
-void add_consoles(const fs::path& root, std::vector<wire::HostUse>& uses) {
-  const std::string active = read_line(root / "sys/class/tty/console/active");
-  for (const std::string_view name : split(active, ' ')) {
-    std::error_code failed;
-    const fs::path place = fs::canonical(root / "sys/class/tty" / name, failed);
-    if (failed || name.empty()) continue;
-    const std::vector<std::string> way = addresses_in(place);
-    if (!way.empty()) uses.push_back({.bdf = way.back(), .role = "console", .why = fmt::format("{}", name)});
+  const fs::path net = host.root / "sys/class/net";
+  for (const std::string& name : names_in(net)) {
+    // A bond, its parts and its VLANs have one MAC.
+    const bool named = !control.empty() && read_line(net / name / "address") == control;
+    if (named) used.push_back({name, fmt::format("is reached by {}", control)});
   }
+  return used;
 }
 
 /// A virtual function does nothing without its physical one.
@@ -102,13 +103,12 @@ HostView this_host() {
   return host;
 }
 
-wire::HostFactsReply look_at_host(const HostView& host, const std::string& control) {
+Result<wire::HostFactsReply> look_at_host(const HostView& host, const std::string& control) {
   wire::HostFactsReply reply;
-  reply.uses = disks_in_use(host.root);
-  const auto networks = networks_in_use(host, control);
-  reply.uses.insert(reply.uses.end(), networks.begin(), networks.end());
-  add_bmc(host.root, reply.uses);
-  add_consoles(host.root, reply.uses);
+  for (DeviceUse& use : TRY(devices_in_use(host.root, interfaces_in_use(host, control)))) {
+    reply.uses.push_back(
+        {.bdf = std::move(use.bdf), .role = std::string(role_of(use.kind)), .why = std::move(use.what)});
+  }
   add_physical_functions(host.root, reply.uses);
   reply.functions = all_functions(host.root);
   return reply;

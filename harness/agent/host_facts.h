@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/base/result.h"
 #include "harness/wire/verbs_host.h"
 
 namespace holdfast::agent {
@@ -24,14 +25,9 @@ struct HostView {
 /// This machine as it is now.
 HostView this_host();
 
-/// All that is in use, and all functions. What cannot be read is taken for not being there.
-wire::HostFactsReply look_at_host(const HostView& host, const std::string& control);
-
-/// What is mounted, swapped to, or one of the disks below either; through partitions, device mapper, RAID, NVMe paths.
-std::vector<wire::HostUse> disks_in_use(const std::filesystem::path& root);
-
-/// Interfaces that have an address (a link-local one does not count) or a default route, or are `control`, and the ones
-/// below them: of a bond, a bridge, a VLAN.
-std::vector<wire::HostUse> networks_in_use(const HostView& host, const std::string& control);
+/// What devices_in_use() says (harness/base/device_use.h), with the interface that is `control` and those that have an
+/// address; what a virtual function is used for its physical one is, too; and all functions. Errors: as
+/// devices_in_use().
+Result<wire::HostFactsReply> look_at_host(const HostView& host, const std::string& control);
 
 }  // namespace holdfast::agent

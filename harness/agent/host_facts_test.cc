@@ -16,7 +16,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Not;
-using testing::UnorderedElementsAre;
 
 /// A machine made of files, laid out as sysfs and procfs lay theirs out.
 class HostFacts : public testing::Test {
@@ -68,11 +67,13 @@ class HostFacts : public testing::Test {
   }
   void has(const std::string& name, const std::string& address) { host_.addresses.push_back({name, address}); }
 
-  /// "0000:01:00.0 root disk: / on nvme0n1p2"
+  /// "0000:01:00.0 system disk: /dev/nvme0n1p2 is mounted at /"
   std::vector<std::string> uses(const std::string& control = "") {
     std::vector<std::string> lines;
     host_.root = root();
-    for (const auto& use : look_at_host(host_, control).uses) {
+    const auto found = look_at_host(host_, control);
+    EXPECT_TRUE(found) << found.error().what;
+    for (const auto& use : found ? found->uses : std::vector<wire::HostUse>{}) {
       lines.push_back(fmt::format("{} {}: {}", use.bdf, use.role, use.why));
     }
     return lines;
@@ -92,7 +93,7 @@ TEST_F(HostFacts, APlainDiskIsFoundThroughItsPartition) {
   disk("pci0000:00/0000:00:02.0/0000:01:00.0/nvme/nvme0/nvme0n1/nvme0n1p2", "259:2");
   mount("259:2", "/", "ext4", "/dev/nvme0n1p2");
   mount("0:22", "/proc", "proc", "proc");
-  EXPECT_THAT(uses(), ElementsAre("0000:01:00.0 root disk: / on nvme0n1p2"));
+  EXPECT_THAT(uses(), ElementsAre("0000:01:00.0 system disk: /dev/nvme0n1p2 is mounted at /"));
 }
 
 TEST_F(HostFacts, AVolumeOnARaidIsFoundOnAllItsDisks) {
@@ -110,7 +111,8 @@ TEST_F(HostFacts, AVolumeOnARaidIsFoundOnAllItsDisks) {
   part_of("virtual/block/md0", two);
   part_of("virtual/block/dm-0", "virtual/block/md0/md0p1");
   mount("253:0", "/home", "xfs", "/dev/mapper/vg-home");
-  EXPECT_THAT(uses(), ElementsAre("0000:00:1e.0 disk: /home on dm-0", "0000:00:1f.2 disk: /home on dm-0"));
+  EXPECT_THAT(uses(), ElementsAre("0000:00:1e.0 disk: /dev/sdb1 (dm-0 md0p1 md0) is mounted at /home",
+                                  "0000:00:1f.2 disk: /dev/sda1 (dm-0 md0p1 md0) is mounted at /home"));
 }
 
 TEST_F(HostFacts, SwapIsFoundByItsFile) {
@@ -120,7 +122,7 @@ TEST_F(HostFacts, SwapIsFoundByItsFile) {
   part_of("virtual/block/dm-1", "pci0000:00/0000:00:05.0/nvme/nvme0/nvme0n1");
   link("dev/mapper/vg-swap", "dev/dm-1");
   write("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/mapper/vg-swap partition\t999\t0\t-2\n");
-  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 swap: swap on dm-1"));
+  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 disk: /dev/nvme0n1 (dm-1) is swap"));
 }
 
 TEST_F(HostFacts, ABtrfsIsFoundOnAllItsDisks) {
@@ -131,8 +133,8 @@ TEST_F(HostFacts, ABtrfsIsFoundOnAllItsDisks) {
   link("sys/fs/btrfs/1234/devices/nvme0n1", "sys/devices/pci0000:00/0000:00:05.0/nvme/nvme0/nvme0n1");
   link("sys/fs/btrfs/1234/devices/nvme1n1", "sys/devices/pci0000:00/0000:00:06.0/nvme/nvme1/nvme1n1");
   mount("0:27", "/", "btrfs", "/dev/nvme0n1");
-  EXPECT_THAT(uses(), Contains("0000:00:05.0 root disk: / on nvme0n1"));
-  EXPECT_THAT(uses(), Contains("0000:00:06.0 root disk: / on nvme1n1"));
+  EXPECT_THAT(uses(), Contains("0000:00:05.0 system disk: /dev/nvme0n1 is mounted at /"));
+  EXPECT_THAT(uses(), Contains("0000:00:06.0 system disk: /dev/nvme1n1 is mounted at /"));
 }
 
 TEST_F(HostFacts, ADiskWithSeveralPathsIsFoundOnEachController) {
@@ -144,7 +146,8 @@ TEST_F(HostFacts, ADiskWithSeveralPathsIsFoundOnEachController) {
   ASSERT_TRUE(make_dirs(root() / "sys/devices/pci0000:00/0000:00:05.0/nvme/nvme0"));
   ASSERT_TRUE(make_dirs(root() / "sys/devices/pci0000:00/0000:00:06.0/nvme/nvme1"));
   mount("259:0", "/", "ext4", "/dev/nvme0n1");
-  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 root disk: / on nvme0n1", "0000:00:06.0 root disk: / on nvme0n1"));
+  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 system disk: /dev/nvme0n1 is mounted at /",
+                                  "0000:00:06.0 system disk: /dev/nvme0n1 is mounted at /"));
 }
 
 TEST_F(HostFacts, WhereTheRootDiskIsNotKnownItMayBeAny) {
@@ -152,8 +155,30 @@ TEST_F(HostFacts, WhereTheRootDiskIsNotKnownItMayBeAny) {
   function("0000:00:06.0", "0x010601");
   function("0000:00:07.0", "0x020000");
   mount("0:40", "/", "zfs", "rpool/root");
-  const std::string why = "root disk, as far as can be told: / is of type zfs on rpool/root, a disk that is not known";
-  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 " + why, "0000:00:06.0 " + why));
+  const std::string why = "system disk: the root file system (zfs rpool/root) may stand on it: ";
+  const std::string reason = "nothing says on what it does";
+  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 " + why + reason, "0000:00:06.0 " + why + reason));
+}
+
+TEST_F(HostFacts, ARootDiskThatIsMadeOfNothingKnownMayBeAny) {
+  function("0000:00:05.0", "0x010802");
+  disk("virtual/block/loop0", "7:0");
+  mount("7:0", "/", "ext4", "/dev/loop0");
+  EXPECT_THAT(uses(), ElementsAre("0000:00:05.0 system disk: the root file system (ext4 /dev/loop0) may stand on it: "
+                                  "nothing says on what it does"));
+}
+
+TEST_F(HostFacts, ARootDiskOutsideOfPciIsNoFunction) {
+  function("0000:00:05.0", "0x010802");
+  disk("platform/80860F14:00/mmc_host/mmc0/mmc0:0001/block/mmcblk0", "179:0");
+  mount("179:0", "/", "ext4", "/dev/mmcblk0");
+  EXPECT_THAT(uses(), IsEmpty());
+}
+
+TEST_F(HostFacts, WithoutAListOfMountsNothingIsSaid) {
+  fs::remove(root() / "proc/self/mountinfo");
+  host_.root = root();
+  EXPECT_FALSE(look_at_host(host_, ""));
 }
 
 TEST_F(HostFacts, AnInitramfsNeedsNoDisk) {
@@ -174,8 +199,9 @@ TEST_F(HostFacts, ABondIsFoundOnBothItsInterfaces) {
   lower("bond0", "eth1", "pci0000:00/0000:00:09.0/net/eth1");
   has("bond0", "192.0.2.7");
   has("eth2", "fe80::1");  // up, and not used
-  EXPECT_THAT(uses(),
-              ElementsAre("0000:00:08.0 network: bond0 has 192.0.2.7", "0000:00:09.0 network: bond0 has 192.0.2.7"));
+  write("proc/net/if_inet6", "fe800000000000000000000000000001 04 40 20 80     eth2\n");
+  EXPECT_THAT(uses(), ElementsAre("0000:00:08.0 network: eth0 is below bond0, which has 192.0.2.7",
+                                  "0000:00:09.0 network: eth1 is below bond0, which has 192.0.2.7"));
 }
 
 TEST_F(HostFacts, AVlanOnABridgeIsFound) {
@@ -186,23 +212,36 @@ TEST_F(HostFacts, AVlanOnABridgeIsFound) {
   lower("br0.5", "br0", "virtual/net/br0");
   lower("br0", "eth0", "pci0000:00/0000:00:08.0/virtio0/net/eth0");
   has("br0.5", "2001:db8::7");
-  EXPECT_THAT(uses("2001:db8::7"), ElementsAre("0000:00:08.0 network: br0.5 is reached by 2001:db8::7"));
+  write("proc/net/if_inet6", "20010db8000000000000000000000007 05 40 00 80    br0.5\n");
+  const std::string below = "0000:00:08.0 network: eth0 is below br0, which is below br0.5, which ";
+  EXPECT_THAT(uses("2001:db8::7"),
+              ElementsAre(below + "has the address 2001:db8::7/64", below + "is reached by 2001:db8::7"));
 }
 
-TEST_F(HostFacts, ADefaultRouteOrTheControllersMacIsEnough) {
+TEST_F(HostFacts, ARouteOrTheControllersMacIsEnough) {
   function("0000:00:08.0");
   function("0000:00:09.0");
   function("0000:00:0a.0");
+  function("0000:00:0b.0");
+  function("0000:00:0c.0");
   interface("eth0", "pci0000:00/0000:00:08.0/net/eth0");
   interface("eth1", "pci0000:00/0000:00:09.0/net/eth1");
   interface("eth2", "pci0000:00/0000:00:0a.0/net/eth2");
+  interface("eth3", "pci0000:00/0000:00:0b.0/net/eth3");
+  interface("eth4", "pci0000:00/0000:00:0c.0/net/eth4");  // and one that nobody uses
   write("sys/class/net/eth1/address", "52:54:00:00:00:01\n");
   const std::string head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
   write("proc/net/route", head + "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n" +
                               "eth2\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
-  EXPECT_THAT(uses("52:54:00:00:00:01"),
-              UnorderedElementsAre("0000:00:08.0 network: eth0 has a default route",
-                                   "0000:00:09.0 network: eth1 is reached by 52:54:00:00:00:01"));
+  const std::string zero(32, '0');
+  const std::string via = "fe800000000000000000000000000001";
+  write("proc/net/ipv6_route",
+        fmt::format("{0} 00 {0} 00 {1} 00000400 00000001 00000000 00000003     eth3\n", zero, via) +
+            fmt::format("{0} 00 {0} 00 {0} ffffffff 00000001 00000000 00200200       lo\n", zero));
+  EXPECT_THAT(uses("52:54:00:00:00:01"), ElementsAre("0000:00:08.0 network: eth0 carries the default route",
+                                                     "0000:00:09.0 network: eth1 is reached by 52:54:00:00:00:01",
+                                                     "0000:00:0a.0 network: eth2 has a route to 192.168.1.0/24",
+                                                     "0000:00:0b.0 network: eth3 carries the default route of IPv6"));
 }
 
 TEST_F(HostFacts, AManagementControllerIsFoundByWhatItShows) {
@@ -211,10 +250,10 @@ TEST_F(HostFacts, AManagementControllerIsFoundByWhatItShows) {
   function("0000:00:0d.0", "0x030000", "0x102b:0x0536");
   function("0000:00:0e.0", "0x088000", "0x103c:0x3306");
   function("0000:00:0f.0", "0x030000", "0x10de:0x1234");
-  EXPECT_THAT(uses(), ElementsAre("0000:00:0b.0 BMC: an IPMI interface",
-                                  "0000:00:0c.0 BMC: a part of an ASPEED management controller",
-                                  "0000:00:0d.0 BMC: the graphics of a management controller",
-                                  "0000:00:0e.0 BMC: a part of an iLO management controller"));
+  EXPECT_THAT(uses(), ElementsAre("0000:00:0b.0 BMC: it is an IPMI interface",
+                                  "0000:00:0c.0 BMC: it is a part of an ASPEED management controller",
+                                  "0000:00:0d.0 BMC: it is the graphics of a management controller",
+                                  "0000:00:0e.0 BMC: it is a part of an iLO management controller"));
 }
 
 TEST_F(HostFacts, AConsoleOnACardIsFound) {
@@ -225,7 +264,7 @@ TEST_F(HostFacts, AConsoleOnACardIsFound) {
   link("sys/class/tty/ttyS0", "sys/devices/pnp0/00:04/tty/ttyS0");
   write("sys/devices/virtual/tty/console/active", "tty0 ttyS0 ttyS4\n");
   link("sys/class/tty/console", "sys/devices/virtual/tty/console");
-  EXPECT_THAT(uses(), ElementsAre("0000:00:10.0 console: ttyS4"));
+  EXPECT_THAT(uses(), ElementsAre("0000:00:10.0 console: the kernel's console ttyS4 is on it"));
 }
 
 TEST_F(HostFacts, AVirtualFunctionNeedsItsPhysicalOne) {
@@ -244,7 +283,9 @@ TEST_F(HostFacts, AllFunctionsAreThereWithTheirWayAndGroup) {
   ASSERT_TRUE(make_dirs(root() / "sys/kernel/iommu_groups/7"));
   link("sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0/iommu_group", "sys/kernel/iommu_groups/7");
   host_.root = root();
-  const auto functions = look_at_host(host_, "").functions;
+  const auto found = look_at_host(host_, "");
+  ASSERT_TRUE(found) << found.error().what;
+  const auto& functions = found->functions;
   ASSERT_EQ(functions.size(), 2U);
   EXPECT_EQ(functions[0].iommu_group, -1);
   EXPECT_EQ(functions[1].path, "0000:00:02.0/0000:01:00.0");

@@ -26,18 +26,9 @@ Result<fs::path> pci_device(const std::string& bdf) {
   return folder;
 }
 
-std::vector<std::string> addresses_in(const fs::path& place) {
-  std::vector<std::string> addresses;
-  for (const fs::path& part : place) {
-    if (is_bdf(part.string())) addresses.push_back(part.string());
-  }
-  return addresses;
-}
-
 std::string pci_path(const fs::path& device, const std::string& bdf) {
-  std::error_code failed;
-  const auto ports = addresses_in(fs::canonical(device, failed));
-  return failed || ports.empty() ? bdf : join(ports, "/");
+  const std::vector<std::string> ports = bdfs_on_the_way(device);
+  return ports.empty() ? bdf : join(ports, "/");
 }
 
 std::string driver_of(const std::string& bdf) { return link_name(pci_bus() / "devices" / bdf / "driver"); }

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "harness/base/result.h"
 #include "harness/base/sysfs.h"
@@ -16,9 +15,6 @@ const std::filesystem::path& pci_bus();
 /// The folder of a device that is there. Errors: the request's when `bdf` is no address; the kernel's ENODEV.
 Result<std::filesystem::path> pci_device(const std::string& bdf);
 
-/// The parts of a resolved place in /sys/devices that are PCI addresses: those of the functions on the way there, from
-/// the root.
-std::vector<std::string> addresses_in(const std::filesystem::path& place);
 /// "0000:00:04.0/0000:03:00.0": the way from the root to the function whose folder this is; `bdf` when it is not known.
 std::string pci_path(const std::filesystem::path& device, const std::string& bdf);
 

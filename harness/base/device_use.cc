@@ -1,9 +1,11 @@
 // Which PCI functions does this machine itself need, and for what?
 #include "harness/base/device_use.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <tuple>
@@ -49,15 +51,34 @@ void add_ipv4(const fs::path& root, Interfaces& used) {
   }
 }
 
+/// "2001:db8::7" from 32 digits.
+std::string ipv6_address(std::string_view digits) {
+  in6_addr address{};
+  for (size_t i = 0; i < sizeof(address.s6_addr) && 2 * i + 2 <= digits.size(); ++i) {
+    address.s6_addr[i] = static_cast<uint8_t>(parse_u64(digits.substr(2 * i, 2), 16).value_or(0));
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  return ::inet_ntop(AF_INET6, &address, text.data(), text.size()) != nullptr ? text.data() : std::string(digits);
+}
+
 /// Source: net/ipv6/addrconf.c of Linux 7.3, if6_seq_show(): address, index, prefix, scope, flags, name. Scope 20h is
-/// link-local, which every interface has, 10h the host's own.
+/// link-local, which every interface has, 10h the host's own. With a default route a link-local one is enough; for the
+/// list of routes see net/ipv6/route.c, rt6_info_route_seq_show().
 void add_ipv6(const fs::path& root, Interfaces& used) {
   const std::string text = read_line(root / "proc/net/if_inet6");
   for (const std::string_view line : split(text, '\n')) {
     const auto words = words_of(line);
     if (words.size() < 6 || words[3] == "20" || words[3] == "10") continue;
     used[std::string(words[5])].insert(
-        fmt::format("has the IPv6 address {}/{}", words[0], parse_u64(words[2], 16).value_or(0)));
+        fmt::format("has the address {}/{}", ipv6_address(words[0]), parse_u64(words[2], 16).value_or(0)));
+  }
+  const std::string routes = read_line(root / "proc/net/ipv6_route");
+  for (const std::string_view line : split(routes, '\n')) {
+    const auto words = words_of(line);
+    if (words.size() < 10 || words.back() == "lo" || words[1] != "00") continue;
+    if (words[0].find_first_not_of('0') == std::string_view::npos) {
+      used[std::string(words.back())].insert("carries the default route of IPv6");
+    }
   }
 }
 
@@ -83,9 +104,10 @@ void add_network(const fs::path& net, const std::string& name, const std::string
   }
 }
 
-void add_networks(const fs::path& root, std::vector<DeviceUse>& uses) {
+void add_networks(const fs::path& root, const std::vector<InterfaceUse>& known, std::vector<DeviceUse>& uses) {
   const fs::path net = root / "sys/class/net";
   Interfaces used;
+  for (const auto& [name, what] : known) used[name].insert(what);
   add_ipv4(root, used);
   add_ipv6(root, used);
   add_ports(net, used);
@@ -118,6 +140,38 @@ void add_displays(const fs::path& root, std::vector<DeviceUse>& uses) {
   }
 }
 
+/// Why this function belongs to a management controller; empty when it does not, as far as can be told.
+/// Source: PCI Code and ID Assignment Specification 1.16, 1.13 (0Ch 07h: IPMI); pci.ids for the rest.
+std::string why_management(const fs::path& device) {
+  const auto number_in = [&](const char* file) { return parse_u64(read_line(device / file), 16).value_or(0); };
+  const uint64_t vendor = number_in("vendor");
+  const uint64_t kind = number_in("class") >> 8;
+  if (kind == 0x0c07) return "it is an IPMI interface";
+  if (vendor == 0x1a03) return "it is a part of an ASPEED management controller";
+  if (vendor == 0x102b && kind == 0x0300) return "it is the graphics of a management controller";
+  if (vendor == 0x103c && (number_in("device") & 0xff00) == 0x3300)
+    return "it is a part of an iLO management controller";
+  return {};
+}
+
+void add_management(const fs::path& root, std::vector<DeviceUse>& uses) {
+  const fs::path devices = root / "sys/bus/pci/devices";
+  for (const std::string& bdf : names_in(devices)) {
+    std::string why = why_management(devices / bdf);
+    if (!why.empty()) uses.push_back({bdf, Kind::kManagement, std::move(why)});
+  }
+}
+
+/// The kernel's consoles that are serial ports on a card of their own.
+void add_consoles(const fs::path& root, std::vector<DeviceUse>& uses) {
+  const std::string active = read_line(root / "sys/class/tty/console/active");
+  for (const std::string_view name : words_of(active)) {
+    for (const std::string& bdf : bdfs_on_the_way(root / "sys/class/tty" / name)) {
+      uses.push_back({bdf, Kind::kConsole, fmt::format("the kernel's console {} is on it", name)});
+    }
+  }
+}
+
 /// A bridge on the way is not what is in use, only its place.
 bool is_bridge(const fs::path& root, const std::string& bdf) {
   return read_line(root / "sys/bus/pci/devices" / bdf / "class").starts_with("0x0604");
@@ -125,10 +179,12 @@ bool is_bridge(const fs::path& root, const std::string& bdf) {
 
 }  // namespace
 
-Result<std::vector<DeviceUse>> devices_in_use(const fs::path& root) {
+Result<std::vector<DeviceUse>> devices_in_use(const fs::path& root, const std::vector<InterfaceUse>& known) {
   std::vector<DeviceUse> uses = TRY(disks_in_use(root));
-  add_networks(root, uses);
+  add_networks(root, known, uses);
   add_displays(root, uses);
+  add_management(root, uses);
+  add_consoles(root, uses);
   std::erase_if(uses, [&](const DeviceUse& use) { return is_bridge(root, use.bdf); });
   const auto order = [](const DeviceUse& use) { return std::tie(use.bdf, use.kind, use.what); };
   std::ranges::sort(uses, {}, order);

@@ -20,16 +20,25 @@ struct DeviceUse {
     kDisk,        ///< mounted, swap, or part of a volume that is active
     kNetwork,     ///< an address, a route, or a port of a bridge or bond
     kDisplay,     ///< shows something
+    kManagement,  ///< a part of a BMC, by which the machine is started and watched
+    kConsole,     ///< a serial port that the kernel writes its messages to
   };
   std::string bdf;
   Kind kind = Kind::kDisk;
   std::string what;  ///< "/dev/nvme0n1p3 (dm-0 vg-root) is mounted at /"
 };
 
-/// All uses of all functions, ordered by address, each once. What cannot be traced to a device counts against all that
-/// it could be: a root file system of a kind that names no block device keeps every storage controller. Errors: lab.io
-/// when the list of mounts cannot be read.
-Result<std::vector<DeviceUse>> devices_in_use(const std::filesystem::path& root = "/");
+/// A network interface that the caller knows to be in use, and why.
+struct InterfaceUse {
+  std::string name;  ///< "eth0"
+  std::string what;  ///< "has 192.0.2.7"
+};
+
+/// All uses of all functions, ordered by address, each once; `known` adds to what sysfs and proc tell of interfaces.
+/// What cannot be traced to a device counts against all that it could be: a root file system of a kind that names no
+/// block device keeps every storage controller. Errors: lab.io when the list of mounts cannot be read.
+Result<std::vector<DeviceUse>> devices_in_use(const std::filesystem::path& root = "/",
+                                              const std::vector<InterfaceUse>& known = {});
 
 /// A process that has one of some files open.
 struct FileHolder {

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include "harness/base/file.h"
 #include "harness/base/sysfs.h"
@@ -76,7 +75,7 @@ bool needs_no_disk(std::string_view type) {
 
 class Disks {
  public:
-  explicit Disks(const fs::path& root) : sys_(root / "sys") {}
+  explicit Disks(const fs::path& root) : root_(root), sys_(root / "sys") {}
 
   std::optional<fs::path> by_number(const std::string& number) const {
     const fs::path link = sys_ / "dev/block" / number;
@@ -86,6 +85,10 @@ class Disks {
   /// "/dev/sda2", "/dev/mapper/vg-root", "/dev/md/0".
   std::optional<fs::path> by_name(const std::string& path) const {
     if (!path.starts_with("/dev/")) return std::nullopt;
+    // A link such as /dev/disk/by-uuid/... or /dev/vg/root; in a container there may be none.
+    std::error_code failed;
+    const fs::path file = fs::canonical(root_ / path.substr(1), failed);
+    if (!failed && exists(sys_ / "class/block" / file.filename())) return sys_ / "class/block" / file.filename();
     const std::string name = fs::path(path).filename().string();
     const bool mapped = path.starts_with("/dev/mapper/");
     if (!mapped && exists(sys_ / "class/block" / name)) return sys_ / "class/block" / name;
@@ -123,6 +126,10 @@ class Disks {
       return any;
     }
     std::vector<std::string> functions = functions_of(folder);
+    // A partition of a RAID stands on the RAID.
+    if (functions.empty() && exists(folder / "partition")) {
+      return add(folder.parent_path(), join_words({chain, name}), use, uses);
+    }
     for (const std::string& bdf : functions) {
       const std::string through = chain.empty() ? "" : fmt::format(" ({})", chain);
       uses.push_back({bdf, use.kind, fmt::format("/dev/{}{} {}", name, through, use.what)});
@@ -151,6 +158,11 @@ class Disks {
     }
   }
 
+  /// Is it no hardware of its own (a loop or network block device, a volume)? What it stands on may not be written.
+  static bool is_virtual(const fs::path& block) {
+    return real(block).string().find("/devices/virtual/") != std::string::npos;
+  }
+
  private:
   static bool exists(const fs::path& path) {
     std::error_code failed;
@@ -176,6 +188,7 @@ class Disks {
     return functions;
   }
 
+  fs::path root_;
   fs::path sys_;
 };
 
@@ -185,13 +198,15 @@ void add_mount(const Mount& mount, const Disks& disks, std::vector<DeviceUse>& u
                       .what = fmt::format("is mounted at {}", mount.point)};
   auto block = disks.by_number(mount.number);
   if (!block) block = disks.by_name(mount.source);
-  if (block) {
-    for (const fs::path& one : disks.siblings(*block)) disks.add(one, "", use, uses);
-  } else if (mount.point == "/" && !needs_no_disk(mount.type)) {
-    disks.add_all_storage(
-        fmt::format("the root file system ({} {}) may stand on it: it names no block device", mount.type, mount.source),
-        uses);
+  bool found = false;
+  for (const fs::path& one : block ? disks.siblings(*block) : std::vector<fs::path>{}) {
+    found |= disks.add(one, "", use, uses);
   }
+  const bool elsewhere = needs_no_disk(mount.type) || (block && !Disks::is_virtual(*block));
+  if (mount.point != "/" || found || elsewhere) return;
+  disks.add_all_storage(fmt::format("the root file system ({} {}) may stand on it: nothing says on what it does",
+                                    mount.type, mount.source),
+                        uses);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ namespace holdfast::wire {
 /// The running system needs this function.
 struct HostUse {
   std::string bdf;
-  std::string role;  ///< "root disk", "disk", "swap", "network", "BMC", "console", as in "is the host's ..."
-  std::string why;   ///< "/ on nvme0n1p2", "eth0 has 192.0.2.7"
+  std::string role;  ///< "system disk", "disk", "network", "display", "BMC", "console", as in "is the host's ..."
+  std::string why;   ///< "/dev/nvme0n1p2 is mounted at /", "eth0 has 192.0.2.7"
 };
 
 /// Where a function stands.

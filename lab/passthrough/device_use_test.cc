@@ -38,7 +38,7 @@ class DeviceUseTest : public ::testing::Test {
 
   /// "0000:5e:00.0 system disk: what".
   std::vector<std::string> uses() {
-    static constexpr std::string_view kKinds[] = {"system", "disk", "network", "display"};
+    static constexpr std::string_view kKinds[] = {"system", "disk", "network", "display", "BMC", "console"};
     const auto found = devices_in_use(root());
     EXPECT_TRUE(found) << found.error().what;
     std::vector<std::string> lines;
@@ -57,6 +57,7 @@ class DeviceUseTest : public ::testing::Test {
 TEST_F(DeviceUseTest, FindsDisksThroughVolumesNetworksByRoutesAndTheConsole) {
   load("two-socket-server");
   EXPECT_THAT(uses(), ElementsAre("0000:02:00.0 display: the console (vtcon1) is drawn on its fb0",
+                                  "0000:02:00.0 BMC: it is a part of an ASPEED management controller",
                                   "0000:18:00.0 network: eno1 carries the default route",
                                   "0000:18:00.0 network: eno1 has a route to 192.0.2.0/24",
                                   "0000:5e:00.0 system: /dev/nvme0n1p1 is mounted at /boot/efi",
