@@ -61,4 +61,11 @@ Result<fs::path> cache_dir() {
       .because("set HOLDFAST_CACHE to a folder with 6 GB free");
 }
 
+Result<fs::path> state_dir() {
+  if (const std::string xdg = environment("XDG_STATE_HOME"); xdg.starts_with('/')) return fs::path(xdg) / "holdfast";
+  if (const std::string home = environment("HOME"); !home.empty())
+    return made_absolute(fs::path(home) / ".local/state/holdfast");
+  return usage_error("no folder for what is to be remembered: XDG_STATE_HOME and HOME are both unset");
+}
+
 }  // namespace holdfast

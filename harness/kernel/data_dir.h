@@ -17,4 +17,8 @@ Result<std::filesystem::path> data_dir_of(const std::filesystem::path& program);
 /// Errors: harness.usage when none of the three is set.
 Result<std::filesystem::path> cache_dir();
 
+/// For what is to outlive a program: $XDG_STATE_HOME/holdfast, else ~/.local/state/holdfast; absolute. Need not exist.
+/// Errors: harness.usage when neither is set.
+Result<std::filesystem::path> state_dir();
+
 }  // namespace holdfast

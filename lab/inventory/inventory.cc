@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/kernel/data_dir.h"
 #include "lab/inventory/forms.h"
 #include "lab/inventory/host_reader.h"
 #include "lab/inventory/sections.h"
@@ -50,15 +50,6 @@ Result<VirtualMachine> read_vm(const Table& table) {
   vm.accel = accel_wish_from(TRY(table.choice("accel", {"auto", "kvm", "tcg"}, "auto"))).value_or(vm.accel);
   vm.time_scale = TRY(read_time_scale(table));
   return vm;
-}
-
-/// Where the XDG base directory specification (0.8) puts what is to outlive a program. Empty: nobody knows.
-fs::path usual_lease_folder() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state == '/') return fs::path(state) / "holdfast/leases";
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && *home == '/') return fs::path(home) / ".local/state/holdfast/leases";
-  return {};
 }
 
 Result<Leases> read_leases(const Table& table) {
@@ -181,7 +172,8 @@ Result<void> Reader::add_tables(const Table& table) {
 
 Result<Inventory> Reader::finish() && {
   Leases& leases = inventory_.leases;
-  if (leases.folder.empty()) leases.folder = usual_lease_folder();
+  const auto state = state_dir();
+  if (leases.folder.empty() && state) leases.folder = *state / "leases";
   if (leases.folder.empty() && !inventory_.hosts.empty()) {
     return error_at(inventory_.hosts.front().declared_at, "there is no folder for the leases of hosts")
         .because("write folder = \"...\" in [leases], or set XDG_STATE_HOME or HOME");

@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/file.h"
 #include "harness/base/sysfs.h"
+#include "harness/kernel/data_dir.h"
 
 namespace holdfast::lab {
 namespace {
@@ -53,13 +53,7 @@ Taking from_json(const fs::path& file, const Json& json) {
 
 }  // namespace
 
-Result<fs::path> takings_folder() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state == '/') return fs::path(state) / "holdfast/taken";
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && *home == '/') return fs::path(home) / ".local/state/holdfast/taken";
-  return usage_error("no folder for what is taken: XDG_STATE_HOME and HOME are both unset");
-}
+Result<fs::path> takings_folder() { return TRY(state_dir()) / "taken"; }
 
 Result<void> write_taking(const Taking& taking) {
   Json functions = Json::array();

@@ -18,7 +18,7 @@ struct Taking {
   std::vector<TakenFunction> functions;
 };
 
-/// $XDG_STATE_HOME/holdfast/taken, else ~/.local/state/holdfast/taken. Errors: harness.usage when neither is set.
+/// The folder of all takings, in state_dir() (harness/kernel/data_dir.h). Errors: as it.
 Result<std::filesystem::path> takings_folder();
 
 /// Writes `taking.file` in one step.
