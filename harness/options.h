@@ -77,6 +77,7 @@ struct ListOptions {
   std::string what;  ///< cases, targets, devices or kernels
   bool json = false;
   std::filesystem::path lab = {};  ///< the inventory, or empty
+  bool local = false;              ///< of devices: those of the harness's own machine
 };
 
 struct CheckOptions {

@@ -36,7 +36,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{{"run", "--kernel", "referense"}, "reference"},
                     Mistake{{"run", "--modules", "/nonexistent/lib"}, "/nonexistent/lib"},
                     Mistake{{"run", "--lab", "/nonexistent/lab.toml"}, "/nonexistent/lab.toml"},
-                    Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"kernel", "biuld"}, "'build'"}));
+                    Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"list", "cases", "--local"}, "devices only"},
+                    Mistake{{"kernel", "biuld"}, "'build'"}));
 
 TEST(Help, IsThereForEveryVerb) {
   const Program program;
@@ -56,6 +57,12 @@ TEST(List, IsJsonWhenAsked) {
     EXPECT_EQ(output.out.substr(0, 1), "[") << what;
   }
   EXPECT_THAT(program.run({"list", "cases"}).out, HasSubstr("Preserve.DeviceKeepsItsAddress"));
+}
+
+TEST(List, ShowsTheDevicesOfThisMachine) {
+  const Program program;
+  EXPECT_THAT(program.run({"list", "devices", "--local"}).out, HasSubstr("PASSTHROUGH"));
+  EXPECT_EQ(program.run({"list", "devices", "--local", "--json"}).out.substr(0, 1), "[");
 }
 
 TEST(DryRun, ShowsThePlanAndTouchesNothing) {

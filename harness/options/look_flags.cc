@@ -11,6 +11,8 @@ void add_look_verbs(CLI::App& app, Chosen& chosen) {
   CLI::App& list_verb = *app.add_subcommand("list", "show cases, targets, devices or kernels");
   list_verb.add_option("what", list->what, "cases, targets, devices or kernels")->required();
   list_verb.add_flag("--json", list->json, "as JSON");
+  list_verb.add_flag("--local", list->local,
+                     "this machine's own PCI devices, and whether each can be passed through to a guest");
   add_lab(list_verb, list->lab);
   list_verb.callback([list, &chosen] { chosen = *list; });
 

@@ -69,6 +69,15 @@ TEST(ParseOptions, AVerbWithoutItsOwnVerbShowsItsHelp) {
   }
 }
 
+TEST(ParseOptions, TheDevicesOfThisMachineAreAskedFor) {
+  const auto local = parsed({"list", "devices", "--local"});
+  ASSERT_TRUE(local.ok());
+  EXPECT_TRUE(std::get<ListOptions>(*local).local);
+  const auto plain = parsed({"list", "devices"});
+  ASSERT_TRUE(plain.ok());
+  EXPECT_FALSE(std::get<ListOptions>(*plain).local);
+}
+
 TEST(ParseOptions, WhatAVerbCannotDoWithoutIsNamed) {
   const auto options = parsed({"list"});
   ASSERT_FALSE(options.ok());

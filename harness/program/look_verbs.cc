@@ -13,12 +13,32 @@
 #include "harness/program/custodians.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
+#include "lab/passthrough/local_listing.h"
 #include "lab/profiles.h"
 #include "lab/qemu/check.h"
 
 namespace holdfast {
 
+namespace {
+
+int show(Program& program, const Listing& listing, bool json) {
+  if (json) {
+    program.out.line(trim(listing.json));
+  } else {
+    reports::print_table(program.out, listing.rows);
+  }
+  return 0;
+}
+
+}  // namespace
+
 Result<int> list_verb(Program& program, const ListOptions& options) {
+  if (options.local) {
+    if (options.what == "devices") {
+      return show(program, lab::list_local_devices(TRY(lab::look_at_machine())), options.json);
+    }
+    return usage_error("--local goes with devices only").because("give `holdfast list devices --local`");
+  }
   const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
   const auto targets = profiles_of(known_machines(inventory, {}, 1));
   const std::vector<std::string> known{"cases", "targets", "devices", "kernels"};
@@ -37,12 +57,7 @@ Result<int> list_verb(Program& program, const ListOptions& options) {
                                    close ? fmt::format("; did you mean '{}'?", *close) : ""))
         .because("give one of " + join(known, ", "));
   }
-  if (options.json) {
-    program.out.line(trim(listing.json));
-  } else {
-    reports::print_table(program.out, listing.rows);
-  }
-  return 0;
+  return show(program, listing, options.json);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "harness/base/text.h"
 #include "lab/passthrough/local_machine.h"
@@ -186,7 +187,10 @@ Verdict can_pass(const LocalMachine& machine, const LocalDevice& device) {
   for (const std::string& name : taken_with(machine, device)) {
     if (const LocalDevice* taken = machine.find(name)) judge_use(machine, device, *taken, verdict);
   }
-  std::ranges::stable_sort(verdict.obstacles, {}, [](const Obstacle& one) { return one.yields_to_force(); });
+  // The first is what a table has room for: what no setting will change, then what can be mended, then what is in use.
+  std::ranges::stable_sort(verdict.obstacles, {}, [](const Obstacle& one) {
+    return std::pair(one.yields_to_force(), one.kind != Kind::kSystemDisk && one.kind != Kind::kBridge);
+  });
   add_notes(machine, device, verdict);
   return verdict;
 }
