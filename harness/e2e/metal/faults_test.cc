@@ -13,7 +13,6 @@ namespace holdfast::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -23,6 +22,15 @@ class MetalFaults : public Bench {
   void run(const std::vector<std::string>& more) {
     Process run = program_.start(run_words(more));
     code_ = end_of(run);
+  }
+  /// Waits until the ladder has been through that rung.
+  testing::AssertionResult has_tried(const std::string& rung) const {
+    const std::string event = "\"rung\":\"" + rung;
+    if (program_.wait_for_journal([&](const auto& journal) { return journal.find(event) != std::string::npos; },
+                                  Millis(400'000))) {
+      return testing::AssertionSuccess();
+    }
+    return testing::AssertionFailure() << rung << " was not tried\n" << said();
   }
   /// With another inventory than the lab's own.
   static std::vector<std::string> words_with(const std::string& file, const std::string& text,
@@ -64,6 +72,33 @@ TEST_F(MetalFaults, ANetworkThatDoesNotComeUpIsNoHang) {
   const CaseReport report = report_of(kHitReport);
   EXPECT_EQ(report.type, "lab.link") << report.message;
   EXPECT_THAT(report.message, HasSubstr("no interface has the address"));
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+TEST_F(MetalFaults, ControllerThatWasKilledIsFollowedAtOnce) {
+  Process run = program_.start(run_words());
+  ASSERT_TRUE(comes_to(kHit, "wait"));
+  const auto family = descendants_of(run.pid());
+  ::kill(run.pid(), SIGKILL);
+  EXPECT_TRUE(all_gone(family));
+  end_of(run);
+  EXPECT_EQ(state(), "stale");
+  EXPECT_FALSE(at_home());
+
+  Process again = program_.start(run_words({}, kNext));
+  EXPECT_EQ(end_of(again), 0) << said();
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+  EXPECT_THAT(said(), HasSubstr("pid " + std::to_string(run.pid())));
+}
+
+TEST_F(MetalFaults, PowerOffBySomebodyElseIsTheLabsAndTriedAgain) {
+  Process run = program_.start(run_words({"--retry-infra", "1"}));
+  ASSERT_TRUE(comes_to(kHit, "load"));
+  EXPECT_TRUE(fault({"power", "off"}).status.success());
+  EXPECT_EQ(end_of(run), 0) << said();
+  EXPECT_THAT(program_.journal(), HasSubstr("lab.powered-off"));
+  EXPECT_THAT(program_.journal(), Not(HasSubstr("\"type\":\"kernel.")));
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed") << report_of(kHitReport).message;
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
 }
 
