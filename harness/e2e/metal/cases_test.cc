@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include "harness/e2e/metal/bench.h"
+#include "harness/e2e/metal/bench_test.h"
 
 namespace holdfast::e2e {
 namespace {

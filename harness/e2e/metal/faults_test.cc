@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "harness/base/text.h"
-#include "harness/e2e/metal/bench.h"
+#include "harness/e2e/metal/bench_test.h"
 
 namespace holdfast::e2e {
 namespace {

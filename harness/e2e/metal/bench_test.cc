@@ -1,5 +1,5 @@
 // How do end-to-end tests run cases on a lab host while they break it?
-#include "harness/e2e/metal/bench.h"
+#include "harness/e2e/metal/bench_test.h"
 
 #include <fmt/format.h>
 
