@@ -102,5 +102,28 @@ TEST_F(MetalFaults, PowerOffBySomebodyElseIsTheLabsAndTriedAgain) {
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
 }
 
+TEST_F(MetalFaults, BmcThatIsAwayForAWhileIsWaitedFor) {
+  Process run = program_.start(run_words());
+  ASSERT_TRUE(comes_to(kHit, "wait"));
+  EXPECT_TRUE(fault({"bmc-away", "30"}).status.success());
+  EXPECT_EQ(end_of(run), 0) << said();
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+  EXPECT_THAT(said(), HasSubstr("console of metal-1"));
+}
+
+TEST_F(MetalFaults, ConsoleThatWasStolenIsTakenBack) {
+  Process run = program_.start(run_words());
+  ASSERT_TRUE(comes_to(kHit, "load"));
+  const Process thief = lab_->start_fault({"steal-sol", "15"});
+  EXPECT_EQ(end_of(run), 0) << said();
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+  const std::string text = said();
+  const size_t first = text.find("console open");
+  ASSERT_NE(first, std::string::npos) << text;
+  EXPECT_NE(text.find("console open", first + 1), std::string::npos) << text;
+}
+
 }  // namespace
 }  // namespace holdfast::e2e
