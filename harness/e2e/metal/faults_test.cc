@@ -125,5 +125,26 @@ TEST_F(MetalFaults, ConsoleThatWasStolenIsTakenBack) {
   EXPECT_NE(text.find("console open", first + 1), std::string::npos) << text;
 }
 
+TEST_F(MetalFaults, AnotherMachineIsLeftAlone) {
+  const auto boot_id = [] { return lab_->ssh("cat /proc/sys/kernel/random/boot_id").out; };
+  const std::string before = boot_id();
+  lab_->ssh("rm -rf /var/tmp/holdfast");
+  std::string text = *read_file(lab_->inventory());
+  const size_t at = text.find("host_key = \"ssh-ed25519 ");
+  ASSERT_NE(at, std::string::npos);
+  const auto other = read_file(lab_->folder() / "id_ed25519.pub");
+  ASSERT_TRUE(other);
+  text.replace(at, text.find('\n', at) - at, "host_key = \"" + other->substr(0, other->find(' ', 12)) + "\"");
+  Process run = program_.start(words_with("wrong-key.toml", text, {"--retry-infra", "1"}));
+  EXPECT_EQ(end_of(run), 2) << said();
+  for (const char* name : {kHitReport, kNextReport}) {
+    EXPECT_EQ(report_of(name).type, "lab.host-key") << report_of(name).message;
+  }
+  EXPECT_EQ(state(), "free");
+  EXPECT_EQ(boot_id(), before);
+  EXPECT_FALSE(lab_->ssh("test -e /var/tmp/holdfast").status.success());
+  EXPECT_THAT(program_.journal(), Not(HasSubstr("\"recovery\"")));
+}
+
 }  // namespace
 }  // namespace holdfast::e2e
