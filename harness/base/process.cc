@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <boost/process/v2/posix/vfork_launcher.hpp>
 #include <boost/process/v2/process.hpp>
 #include <cerrno>
 #include <climits>
@@ -152,7 +153,9 @@ Result<pid_t> spawn(const Command& command, const fs::path& program) {
   const std::vector<std::string> arguments(command.argv.begin() + 1, command.argv.end());
   const std::vector<std::string> environment = merged_environment(command.env);
   const std::vector<const char*> environment_pointers = pointers_to(environment);
-  boost::process::v2::default_process_launcher launcher;
+  // The child of a vfork has its parent's memory, and the parent's other threads go on: so what Boost allocates in it
+  // before the exec cannot wait for a lock that some thread held when it was made.
+  boost::process::v2::posix::vfork_launcher launcher;
   launcher.env = environment_pointers.data();
   try {
     boost::asio::io_context context;

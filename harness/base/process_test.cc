@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
@@ -232,6 +233,31 @@ TEST(FindProgram, LooksInPathAndOnlyForPrograms) {
   EXPECT_FALSE(find_program("/etc/passwd"));
   EXPECT_FALSE(find_program("/tmp"));
   EXPECT_FALSE(find_program(""));
+}
+
+/// Takes memory from many places of the program, of many sizes.
+void take_memory(int depth, const Stop& stop) {
+  const std::vector<char> taken(static_cast<size_t>(depth) * 37 + 1);
+  if (depth > 0 && !stop.requested()) take_memory(depth - 1, stop);
+}
+
+TEST(Process, StartsWhileOtherThreadsTakeMemory) {
+  const auto stop = Stop::create();
+  ASSERT_TRUE(stop.ok());
+  std::vector<std::jthread> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.emplace_back([&] {
+      for (int depth = 0; !stop->requested(); depth = (depth + 1) % 60) take_memory(depth, *stop);
+    });
+  }
+  // A child that waits for a lock that one of them held would never get to its program.
+  int ended = 0;
+  for (; ended < 150; ++ended) {
+    const auto output = run({.argv = {"true"}}, Deadline::after(Millis(60'000)));
+    if (!output || !output->status.success()) break;
+  }
+  stop->request();
+  EXPECT_EQ(ended, 150);
 }
 
 }  // namespace
