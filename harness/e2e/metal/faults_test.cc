@@ -157,5 +157,31 @@ TEST_F(MetalFaults, BmcThatLiesIsFoundOut) {
   EXPECT_THAT(said(), HasSubstr("power cycle")) << "the rung that helped";
 }
 
+/// Neither console nor power switch: out of a test kernel nothing leads back.
+TEST_F(MetalFaults, WhatNothingBringsBackIsInQuarantineUntilItIsHealed) {
+  std::string text = *read_file(lab_->inventory());
+  for (const auto& [begin, end] :
+       {std::pair("[host.console]", "[[host.power]]"), {"[[host.power]]", "[[host.device]]"}}) {
+    const size_t at = text.find(begin);
+    ASSERT_NE(at, std::string::npos);
+    text.erase(at, text.find(end, at) - at);
+  }
+  const auto words = words_with("ssh-only.toml", text);
+  Process run = program_.start(words);
+  EXPECT_EQ(end_of(run), 2) << said();
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).type, "lab.quarantined") << report_of(kNextReport).message;
+  EXPECT_EQ(state(), "quarantined");
+
+  Process again = program_.start(words);
+  EXPECT_EQ(end_of(again), 2) << said();
+  EXPECT_EQ(report_of(kHitReport).type, "lab.quarantined") << report_of(kHitReport).message;
+
+  // With what the lab has, all of it.
+  const Output healed = heal();
+  EXPECT_EQ(healed.status.code, 0) << healed.out << healed.err;
+  EXPECT_EQ(state(), "free");
+}
+
 }  // namespace
 }  // namespace holdfast::e2e
