@@ -59,8 +59,8 @@ struct ConsoleAccess {
   uint16_t port = 0;                   ///< kTcp
   std::filesystem::path device = {};   ///< kSerial
   unsigned baud = 115200;              ///< kSerial
-  /// What makes a kernel take the next character for a sysrq: a break, or the word it was built with
-  /// (CONFIG_MAGIC_SYSRQ_SERIAL_SEQUENCE); empty: a break.
+  /// What makes a kernel take the next character for a sysrq is a break. The word for which the other end of the
+  /// console sends one; empty: it is sent as such.
   std::string sysrq_word = {};
 };
 

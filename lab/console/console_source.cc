@@ -75,7 +75,7 @@ Result<void> can_sysrq(const ConsoleAccess& access) {
   if (access.kind == Kind::kNone) return cannot("a sysrq needs a console, and the inventory names none for this host");
   if (!access.sysrq_word.empty() || access.kind == Kind::kSol || access.kind == Kind::kSerial) return {};
   return cannot("this kind of console carries no break")
-      .because("set sysrq_word of the host's console, to the CONFIG_MAGIC_SYSRQ_SERIAL_SEQUENCE that its kernels have");
+      .because("set sysrq_word of the host's console, to what its other end takes for a break");
 }
 
 }  // namespace holdfast::lab

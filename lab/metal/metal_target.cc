@@ -45,9 +45,6 @@ constexpr Millis kLookAtOwn{15'000};
 /// Whether somebody switched it off: so long at most for one answer, and so often while a kernel is waited for.
 constexpr Millis kAskPower{15'000};
 constexpr Millis kAskPowerEvery{10'000};
-/// What a kernel says to a sysrq that asks for help (drivers/tty/sysrq.c), and until when.
-constexpr std::string_view kSysrqHelp = "sysrq: HELP";
-constexpr Millis kAnswerOnConsole{5'000};
 /// How much of the console is looked at again and again.
 constexpr size_t kLookBack = size_t{2} << 20;
 
@@ -122,7 +119,6 @@ class MetalTarget : public Target {
   Result<void> judge_own(const RunningSystem& system) const;
   Result<void> own_system_is_away(const Deadline& deadline);
   Result<void> not_switched_off(const Deadline& deadline);
-  Result<void> silent_on_console(const Deadline& deadline);
   LastWords words_on_console() const;
   Result<void> listen_to_console();
 
@@ -340,19 +336,7 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
   }
   const LastWords words = words_on_console();
   if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
-  TRY(not_switched_off(deadline));
-  return silent_on_console(deadline);
-}
-
-/// A kernel that answers a sysrq on its console runs: what is away is the way to it. Without a word for sysrq nothing
-/// can be asked that way, which is no finding.
-Result<void> MetalTarget::silent_on_console(const Deadline& deadline) {
-  const std::string& word = config_.host.console.sysrq_word;
-  if (word.empty() || config_.console_socket.empty()) return {};
-  const Console::Mark asked = console_->mark();
-  if (!console_->send(word + "h", deadline)) return {};
-  if (!console_->expect(kSysrqHelp, asked, deadline.at_most(kAnswerOnConsole))) return {};
-  return lab_error("network", fmt::format("{}'s kernel answers on its console, but not over the network", name()));
+  return not_switched_off(deadline);
 }
 
 std::map<std::string, std::string> MetalTarget::facts() const {

@@ -260,8 +260,6 @@ host_key = "$(cut -d ' ' -f 1,2 "$host/host_key.pub")"
 [host.console]
 type = "sol"
 $(bmc_access "$host")
-# A pseudo terminal carries no break.
-sysrq_word = "holdfast-sysrq"
 TEXT
   if ((number == 1)) || [[ -z $pdu$redfish ]]; then
     printf '\n[[host.power]]\ntype = "ipmi"\n%s\n' "$(bmc_access "$host")"
