@@ -36,13 +36,23 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{{"run", "--kernel", "referense"}, "reference"},
                     Mistake{{"run", "--modules", "/nonexistent/lib"}, "/nonexistent/lib"},
                     Mistake{{"run", "--lab", "/nonexistent/lab.toml"}, "/nonexistent/lab.toml"},
-                    Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"list", "cases", "--local"}, "devices only"},
+                    Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"lab", "status"}, "--lab FILE"},
+                    Mistake{{"lab", "power", "onn", "x"}, "onn"},
+                    Mistake{{"report", "compare", "/nonexistent", "/nonexistent"}, "/nonexistent"},
+                    Mistake{{"report", "compair"}, "'compare'"}, Mistake{{"list", "cases", "--local"}, "devices only"},
                     Mistake{{"kernel", "biuld"}, "'build'"}));
 
 TEST(Help, IsThereForEveryVerb) {
   const Program program;
-  for (const auto& args : std::vector<std::vector<std::string>>{
-           {"--help"}, {"run", "--help"}, {"list", "--help"}, {"check", "--help"}, {"kernel", "build", "--help"}}) {
+  for (const auto& args : std::vector<std::vector<std::string>>{{"--help"},
+                                                                {"run", "--help"},
+                                                                {"list", "--help"},
+                                                                {"check", "--help"},
+                                                                {"kernel", "build", "--help"},
+                                                                {"lab", "--help"},
+                                                                {"lab", "release", "--help"},
+                                                                {"report", "--help"},
+                                                                {"report", "compare", "--help"}}) {
     const Output output = program.run(args);
     EXPECT_EQ(output.status.code, 0);
     EXPECT_THAT(output.out, HasSubstr("\nUsage: holdfast")) << args.front();
