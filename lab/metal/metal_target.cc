@@ -45,6 +45,8 @@ constexpr Millis kLookAtOwn{15'000};
 /// Whether somebody switched it off: so long at most for one answer, and so often while a kernel is waited for.
 constexpr Millis kAskPower{15'000};
 constexpr Millis kAskPowerEvery{10'000};
+/// For a reset that looks like off to be over.
+constexpr Millis kResets{5'000};
 /// How much of the console is looked at again and again.
 constexpr size_t kLookBack = size_t{2} << 20;
 
@@ -269,10 +271,18 @@ Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
   return judge_own(own->system);
 }
 
-/// A switch that cannot say is no finding.
+/// A switch that cannot say is no finding. A board that resets may read as off for a moment, and its console comes
+/// late: a kernel that ended by itself was not switched off.
 Result<void> MetalTarget::not_switched_off(const Deadline& deadline) {
-  const auto state = config_.power->state(deadline.at_most(kAskPower));
-  if (!state || *state == Power::State::kOn) return {};
+  const auto is_off = [&] {
+    const auto state = config_.power->state(deadline.at_most(kAskPower));
+    return state && *state == Power::State::kOff;
+  };
+  if (!is_off()) return {};
+  if (wait_until(deadline.at_most(kResets)) == Wake::kStopped) return wait_error(Wake::kStopped, "the power switch");
+  const LastWords words = words_on_console();
+  if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
+  if (!is_off()) return {};
   return lab_error("powered-off", fmt::format("{} was switched off in the middle of the case", name()));
 }
 
