@@ -30,7 +30,7 @@ TargetProfile profile_of(const Host& host) {
 TargetProfile profile_of(const VirtualMachine& vm) {
   return {.name = vm.name,
           .devices = builtin_devices(),
-          .traits = with_tags({"emulated", "bus-numbers-can-move", "hot-plug"}, vm.tags),
+          .traits = with_tags(builtin_traits(), vm.tags),
           .slots = machines_at_once(static_cast<int>(vm.cpus), static_cast<int>(vm.memory_mib))};
 }
 

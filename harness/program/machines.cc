@@ -16,7 +16,7 @@ namespace {
 Machine builtin(const MachineOptions& options, int jobs) {
   return {.profile = {.name = kBuiltinTarget,
                       .devices = lab::builtin_devices(),
-                      .traits = {"emulated", "bus-numbers-can-move", "hot-plug"},
+                      .traits = lab::builtin_traits(),
                       .slots = jobs > 0 ? jobs : machines_at_once(options.cpus, options.memory_mib)},
           .vm = options};
 }

@@ -4,15 +4,11 @@
 // show, over and over; between the tries look at the console, and whether it is the host's own system that answers.
 #include "lab/metal/metal_target.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -22,6 +18,7 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/wire/network.h"
+#include "lab/console/console_clients.h"
 #include "lab/console/serial_console.h"
 #include "lab/metal/delivery.h"
 #include "lab/metal/last_words.h"
@@ -59,21 +56,6 @@ class NoPower : public Power {
  private:
   static Error none() { return lab_error("no-power", "the inventory names no way to switch this host's power"); }
 };
-
-Result<Fd> connect_to(const fs::path& socket) {
-  const Fd folder = TRY(open_file(socket.parent_path(), O_PATH | O_DIRECTORY));
-  // A socket's address holds 107 bytes (man 7 unix); a longer path goes through the folder's descriptor.
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder.get(), socket.filename().string());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return system_error(socket.string(), ENAMETOOLONG);
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return system_error(fmt::format("connect to the console at {}", socket.string()), errno);
-  }
-  return fd;
-}
 
 /// One kernel under test, as long as it is spoken to.
 struct Connection {
@@ -360,7 +342,7 @@ std::map<std::string, std::string> MetalTarget::facts() const {
 
 Result<std::unique_ptr<Target>> make_metal_target(MetalConfig config) {
   auto console = TRY(SerialConsole::create({.attempt = config.console_log, .target = {}, .prefix = {}}));
-  if (!config.console_socket.empty()) TRY(console->attach(TRY(connect_to(config.console_socket))));
+  if (!config.console_socket.empty()) TRY(console->attach(TRY(connect_console(config.console_socket))));
   return std::unique_ptr<Target>(std::make_unique<MetalTarget>(std::move(config), std::move(console)));
 }
 

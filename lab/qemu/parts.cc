@@ -171,6 +171,8 @@ std::vector<Device> builtin_devices() {
   return devices;
 }
 
+std::vector<std::string> builtin_traits() { return {"emulated", "bus-numbers-can-move", "hot-plug"}; }
+
 std::string plug_id(const Device& device) { return device.role; }
 
 /// The only spare there is; its network is made at power on.

@@ -35,6 +35,9 @@ std::vector<Part> parts_of(std::string_view topology);
 /// and its first device is the one for cases that need a single device and do not care which.
 std::vector<Device> builtin_devices();
 
+/// What cases can rely on in each of these machines.
+std::vector<std::string> builtin_traits();
+
 /// What QEMU's device_add wants to know of a spare device: a JSON object.
 std::string plug_arguments(const Device& device);
 
