@@ -57,7 +57,7 @@ run_lab() {
       say "the lab is up: $dir/inventory.toml; Ctrl-C ends it"
       trap 'ended=130; kill -TERM "$lab"' INT TERM HUP
     else
-      HOLDFAST_LAB=$dir/inventory.toml VIRTUAL_METAL_DIR=$dir \
+      HOLDFAST_LAB=$dir/inventory.toml VIRTUAL_METAL_DIR=$dir XDG_STATE_HOME=$dir/state \
         env --default-signal=INT,QUIT setpriv --pdeathsig TERM "$@" <&0 {lock}>&- &
       command=$!
       while runs "$command" && runs "$lab"; do sleep 0.2; done
