@@ -177,7 +177,8 @@ double Bisection::expected_cost() const {
   if (!best) return 0;
   // What may remain unknown when a commit is named.
   const double rest = 1 - settings_.confidence;
-  const double allowed = rest > 0 ? -rest * std::log2(rest) - settings_.confidence * std::log2(settings_.confidence) : 0;
+  const double allowed =
+      rest > 0 ? -rest * std::log2(rest) - settings_.confidence * std::log2(settings_.confidence) : 0;
   return std::max(0.0, posterior_.entropy() - allowed) * best->cost / best->gain;
 }
 

@@ -1,9 +1,9 @@
 // What is to be done next to find the first bad commit, and when is it found?
 //
 // Told the results, it says the next step; it does nothing itself. First the bad end has to fail and the good end to
-// pass; then runs are chosen by what they are expected to tell (choice.h), until one commit is as likely as wished; then
-// that one must have failed and its parents passed, each seen with its own eyes; last, the bad end without the commit
-// must pass.
+// pass; then runs are chosen by what they are expected to tell (choice.h), until one commit is as likely as wished;
+// then that one must have failed and its parents passed, each seen with its own eyes; last, the bad end without the
+// commit must pass.
 #pragma once
 
 #include <map>
@@ -46,14 +46,14 @@ struct Step {
 
 /// How the search ended, or stands.
 enum class Ending {
-  kNone,            ///< it goes on
-  kNamed,           ///< one commit
-  kNamedSome,       ///< several that no commit between them can tell apart, for they cannot be tested
+  kNone,       ///< it goes on
+  kNamed,      ///< one commit
+  kNamedSome,  ///< several that no commit between them can tell apart, for they cannot be tested
   kBadEndPasses,
   kGoodEndFails,
-  kEndUntestable,   ///< of the good or the bad end
+  kEndUntestable,  ///< of the good or the bad end
   kOutOfRuns,
-  kLabDown,         ///< run after run was spoilt by the lab
+  kLabDown,  ///< run after run was spoilt by the lab
 };
 
 /// What became of the bad end without the culprit.

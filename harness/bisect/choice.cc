@@ -50,10 +50,8 @@ std::vector<Hypothesis> hypotheses(const Posterior& posterior, int runs) {
   for (Node node = 0; node < failing.size(); ++node) {
     const double mass = posterior.mass(node);
     if (mass < kNegligible) continue;
-    alive.push_back({.first_bad = node,
-                     .mass = mass,
-                     .bad = terms(mass, failing[node]),
-                     .good = terms(mass, mass * when_good)});
+    alive.push_back(
+        {.first_bad = node, .mass = mass, .bad = terms(mass, failing[node]), .good = terms(mass, mass * when_good)});
   }
   return alive;
 }

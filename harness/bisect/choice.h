@@ -23,9 +23,9 @@ struct Offer {
 /// The commit with the most to tell for its cost.
 struct Choice {
   Node node = 0;
-  int runs = 1;         ///< as many as that gain was reckoned with, unless one fails before
-  double gain = 0;      ///< expected, in bits
-  double cost = 0;      ///< expected, in the unit of Costs
+  int runs = 1;     ///< as many as that gain was reckoned with, unless one fails before
+  double gain = 0;  ///< expected, in bits
+  double cost = 0;  ///< expected, in the unit of Costs
 };
 
 /// Reckons, for each commit that can be asked, what up to 1, 2, 4... runs there (ended by the first that fails) are

@@ -41,8 +41,8 @@ Result<History> History::create(Commit good, std::vector<Commit> commits) {
   }
   for (Node node = 0; node < history.size(); ++node) {
     if (history.contains(history.bad(), node)) continue;
-    return lab_error("git", fmt::format("the bad end does not contain the commit {} that is listed before it",
-                                        history[node].id));
+    return lab_error(
+        "git", fmt::format("the bad end does not contain the commit {} that is listed before it", history[node].id));
   }
   return history;
 }

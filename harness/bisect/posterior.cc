@@ -8,49 +8,44 @@
 namespace holdfast::bisect {
 namespace {
 
-constexpr double kSureWeight = 0.3;
 constexpr double kRarest = 0.04;
-constexpr size_t kSteps = 24;
+constexpr double kStep = 0.04;
 /// Nothing is ruled out for good, lest a mistaken result leave no hypothesis at all.
 constexpr double kAlmostNever = 1e-6;
 
-std::vector<FailRate> make_rates() {
+/// The rarer, the more believed in, but not as steeply as by the order of magnitude: measured with tools/bisect-sim.
+std::vector<FailRate> make_rates(double sure) {
   std::vector<FailRate> rates;
-  // From kRarest to 0.97, each the same factor above the one before.
-  const double factor = std::pow(0.97 / kRarest, 1.0 / (kSteps - 1));
-  for (size_t step = 0; step < kSteps; ++step) {
-    rates.push_back({kRarest * std::pow(factor, static_cast<double>(step)), (1 - kSureWeight) / kSteps});
+  double whole = 0;
+  for (double rate = kRarest; rate < 0.98; rate += kStep) {
+    rates.push_back({rate, 1 / std::sqrt(rate)});
+    whole += rates.back().weight;
   }
+  for (FailRate& rate : rates) rate.weight *= (1 - sure) / whole;
   // Short of 1: what fails surely may pass once, when the lab was asked in the wrong moment.
-  rates.push_back({0.9995, kSureWeight});
+  rates.push_back({0.9995, sure});
   return rates;
 }
 
 }  // namespace
 
-std::span<const FailRate> fail_rates() {
-  static const std::vector<FailRate> rates = make_rates();
-  return rates;
-}
-
 Posterior::Posterior(const History& history, const Prior& prior)
-    : history_(history), prior_(prior), rates_(fail_rates().size()), mass_(history.size()) {
+    : history_(history), prior_(prior), rates_(make_rates(prior.sure)), mass_(history.size()) {
   const double each = (1 - prior.good_end_wrong) / static_cast<double>(history.size() - 1);
-  joint_.reserve(history.size() * rates_);
+  joint_.reserve(history.size() * rates_.size());
   for (Node node = 0; node < history.size(); ++node) {
     const double here = node == history.good() ? prior.good_end_wrong : each;
-    for (const FailRate& rate : fail_rates()) joint_.push_back(here * rate.weight);
+    for (const FailRate& rate : rates_) joint_.push_back(here * rate.weight);
   }
   normalise();
 }
 
 void Posterior::add(Node node, bool failed) {
-  const auto rates = fail_rates();
   const double when_good = failed ? prior_.false_failure : 1 - prior_.false_failure;
   for (Node first_bad = 0; first_bad < history_.size(); ++first_bad) {
     const bool bad = history_.contains(node, first_bad);
-    for (size_t i = 0; i < rates_; ++i) {
-      const double when_bad = failed ? rates[i].rate : 1 - rates[i].rate;
+    for (size_t i = 0; i < rates_.size(); ++i) {
+      const double when_bad = failed ? rates_[i].rate : 1 - rates_[i].rate;
       weigh(first_bad, i, bad ? when_bad : when_good);
     }
   }
@@ -60,7 +55,7 @@ void Posterior::add(Node node, bool failed) {
 void Posterior::same_kernel(Node one, Node other) {
   for (Node first_bad = 0; first_bad < history_.size(); ++first_bad) {
     if (history_.contains(one, first_bad) == history_.contains(other, first_bad)) continue;
-    for (size_t i = 0; i < rates_; ++i) weigh(first_bad, i, kAlmostNever);
+    for (size_t i = 0; i < rates_.size(); ++i) weigh(first_bad, i, kAlmostNever);
   }
   normalise();
 }
@@ -69,8 +64,8 @@ void Posterior::normalise() {
   const double whole = std::accumulate(joint_.begin(), joint_.end(), 0.0);
   for (double& each : joint_) each /= whole;
   for (Node node = 0; node < mass_.size(); ++node) {
-    const auto begin = joint_.begin() + static_cast<std::ptrdiff_t>(node * rates_);
-    mass_[node] = std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(rates_), 0.0);
+    const auto begin = joint_.begin() + static_cast<std::ptrdiff_t>(node * rates_.size());
+    mass_[node] = std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(rates_.size()), 0.0);
   }
 }
 
@@ -84,11 +79,11 @@ double Posterior::entropy() const {
 
 std::vector<double> Posterior::failing(int runs) const {
   std::vector<double> some_fails;
-  for (const FailRate& rate : fail_rates()) some_fails.push_back(1 - std::pow(1 - rate.rate, runs));
+  for (const FailRate& rate : rates_) some_fails.push_back(1 - std::pow(1 - rate.rate, runs));
   std::vector<double> share(mass_.size());
   for (Node node = 0; node < mass_.size(); ++node) {
-    const double* const row = joint_.data() + node * rates_;
-    share[node] = std::inner_product(row, row + rates_, some_fails.begin(), 0.0);
+    const double* const row = joint_.data() + node * rates_.size();
+    share[node] = std::inner_product(row, row + rates_.size(), some_fails.begin(), 0.0);
   }
   return share;
 }

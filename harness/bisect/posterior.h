@@ -6,7 +6,6 @@
 // are not told to it.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "harness/bisect/history.h"
@@ -19,6 +18,9 @@ struct Prior {
   double false_failure = 0.001;
   /// The fault is older than the good end.
   double good_end_wrong = 0.002;
+  /// The test fails on every run on a bad commit. It may well be more often so; but whoever takes a flaky test for a
+  /// sure one names the wrong commit.
+  double sure = 0.15;
 };
 
 /// A failure rate, and how much it is believed in before the first run.
@@ -26,8 +28,6 @@ struct FailRate {
   double rate = 0;
   double weight = 0;
 };
-/// Sure failures are the most usual ones; the others are believed in by the order of magnitude.
-std::span<const FailRate> fail_rates();
 
 /// Copied freely; the History outlives it. Costs size() times the number of rates for each result.
 class Posterior {
@@ -54,12 +54,12 @@ class Posterior {
   double fail_rate() const;
 
  private:
-  void weigh(Node first_bad, size_t rate, double factor) { joint_[first_bad * rates_ + rate] *= factor; }
+  void weigh(Node first_bad, size_t rate, double factor) { joint_[first_bad * rates_.size() + rate] *= factor; }
   void normalise();
 
   const History& history_;
   Prior prior_;
-  size_t rates_;
+  std::vector<FailRate> rates_;
   std::vector<double> joint_;  ///< [first bad commit][rate]
   std::vector<double> mass_;
 };

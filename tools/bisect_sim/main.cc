@@ -19,6 +19,7 @@ struct Options {
   double lab_rate = 0.1;
   double confidence = 0.99;
   double build_cost = 3;  ///< in runs
+  double sure = bisect::Prior{}.sure;
   uint64_t seed = 1;
   std::vector<double> fail_rates = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0};
 };
@@ -79,6 +80,7 @@ Row simulate(const Options& options, double fail_rate, int count, std::mt19937_6
   bisect::Settings settings;
   settings.confidence = options.confidence;
   settings.revert = false;
+  settings.prior.sure = options.sure;
   settings.costs = {.build = options.build_cost, .run = 1};
   for (int i = 0; i < count; ++i) {
     const WorldPlan plan{.commits = options.commits,
@@ -134,6 +136,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0.5, 0.9999));
   app.add_option("--build-cost", options.build_cost, "of a build, in runs (default 3)")->check(CLI::Range(0.0, 1e6));
   app.add_option("--fail-rates", options.fail_rates, "of a run on a bad commit")->check(CLI::Range(0.0, 1.0));
+  app.add_option("--sure", options.sure,
+                 "the searcher's belief that a test that fails once fails always (default 0.15)")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--seed", options.seed, "for another set of histories (default 1)");
   CLI11_PARSE(app, argc, argv);
   return holdfast::bisect_sim::simulate_all(options);

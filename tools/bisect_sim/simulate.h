@@ -13,9 +13,9 @@ namespace holdfast::bisect_sim {
 struct World {
   bisect::History history;
   bisect::Node culprit = 0;
-  double fail_rate = 1;         ///< of a run on a bad commit
-  double lab_rate = 0;          ///< of runs that the lab spoils
-  double false_failure = 0;     ///< of a run on a good commit
+  double fail_rate = 1;      ///< of a run on a bad commit
+  double lab_rate = 0;       ///< of runs that the lab spoils
+  double false_failure = 0;  ///< of a run on a good commit
   std::vector<bool> unbuildable = {};
 };
 
