@@ -43,6 +43,8 @@ struct Verbs {
   Result<int> operator()(const ListOptions& options) { return list_verb(program, options); }
   Result<int> operator()(const CheckOptions& options) { return check_verb(program, options); }
   Result<int> operator()(const ReportOptions& options) { return report_verb(program, options); }
+  Result<int> operator()(const BisectOptions& options) { return bisect_verb(program, options); }
+  Result<int> operator()(const BisectStepOptions& options) { return bisect_verb(program, options); }
   template <class Verb>
   Result<int> operator()(const Verb& options) {
     if constexpr (requires { kernel_verb(program, options); }) {
@@ -60,6 +62,12 @@ int exit_code_of(Program& program, const Result<int>& result) {
   return kExitUsage;
 }
 
+/// `git bisect run` would take bad usage for a bad commit: 128 and more is what makes it stop.
+int for_git(const Program& program, int code) {
+  const bool step = program.argv.size() > 1 && program.argv[1] == "bisect-step";
+  return step && code == kExitUsage ? 128 : code;
+}
+
 }  // namespace
 }  // namespace holdfast
 
@@ -71,8 +79,8 @@ int main(int argc, char** argv) {
     stop_on_signals(*stop);
     Program program{.argv = {argv, argv + argc}, .stop = *stop};
     auto options = parse_options(argc, argv);
-    if (!options) return exit_code_of(program, std::move(options).error());
-    return exit_code_of(program, std::visit(Verbs{program}, *options));
+    if (!options) return for_git(program, exit_code_of(program, std::move(options).error()));
+    return for_git(program, exit_code_of(program, std::visit(Verbs{program}, *options)));
   } catch (const std::exception& bug) {
     fmt::print(stderr, "holdfast: internal error: {}\n", bug.what());
     return kExitUsage;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "harness/options/bisect_options.h"
 #include "harness/options/lab_options.h"
 #include "harness/options/report_options.h"
 #include "harness/plan.h"
@@ -107,9 +108,10 @@ struct JustPrint {
   std::string text;
 };
 
-using Options = std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions,
-                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions, LabStatusOptions,
-                             LabReserveOptions, LabReleaseOptions, LabPowerOptions, LabConsoleOptions, ReportOptions>;
+using Options =
+    std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions, KernelBuildOptions,
+                 KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions,
+                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

@@ -20,6 +20,7 @@ void add_run_verbs(CLI::App& app, Chosen& chosen);     ///< run, case
 void add_look_verbs(CLI::App& app, Chosen& chosen);    ///< list, check
 void add_kernel_verbs(CLI::App& app, Chosen& chosen);  ///< kernel fetch, build, list, rm
 void add_lab_verbs(CLI::App& app, Chosen& chosen);     ///< lab status, reserve, release, power, console
+void add_bisect_verbs(CLI::App& app, Chosen& chosen);  ///< bisect, bisect-step
 void add_report_verbs(CLI::App& app, Chosen& chosen);  ///< report html, merge, compare...
 
 // Flags that several verbs have.

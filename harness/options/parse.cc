@@ -89,6 +89,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add_kernel_verbs(app, chosen);
   add_lab_verbs(app, chosen);
   add_report_verbs(app, chosen);
+  add_bisect_verbs(app, chosen);
   for (CLI::App* verb : app.get_subcommands({})) {
     verb->allow_extras();
     for (CLI::App* inner : verb->get_subcommands({})) inner->allow_extras();

@@ -1,0 +1,119 @@
+// Does a checkout of a bisection give each commit's files, and leave nothing and touch nothing?
+#include "harness/bisect/checkout.h"
+
+#include <gmock/gmock.h>
+
+#include "harness/base/process.h"
+#include "harness/base/text.h"
+
+namespace holdfast::bisect {
+namespace fs = std::filesystem;
+namespace {
+
+using testing::HasSubstr;
+
+class BisectCheckout : public testing::Test {
+ protected:
+  std::string git(std::vector<std::string> arguments) {
+    std::vector<std::string> argv = {
+        "git", "-C", tree_.string(), "-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgSign=false"};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const auto output = run({.argv = argv}, deadline());
+    EXPECT_TRUE(output && output->status.success()) << arguments[0] << ": " << (output ? output->err : "");
+    return output ? std::string(trim(output->out)) : "";
+  }
+  std::string commit(const std::string& file, const std::string& text) {
+    EXPECT_TRUE(write_file(tree_ / file, text));
+    git({"add", "-A"});
+    git({"commit", "-qm", "change " + file});
+    return git({"rev-parse", "HEAD"});
+  }
+  void SetUp() override {
+    fs::create_directories(tree_);
+    git({"init", "-q", "-b", "main"});
+    first_ = commit("a", "1\n");
+    second_ = commit("b", "1\n");
+    third_ = commit("a", "2\n");
+  }
+  static Deadline deadline() { return Deadline::after(std::chrono::seconds(60)); }
+  size_t left() const {
+    std::error_code none;
+    return fs::exists(cache_ / "bisect", none)
+               ? static_cast<size_t>(std::distance(fs::directory_iterator(cache_ / "bisect"), {}))
+               : 0;
+  }
+
+  TempDir dir_ = *TempDir::create();
+  fs::path tree_ = dir_.path() / "tree";
+  fs::path cache_ = dir_.path() / "cache";
+  std::string first_, second_, third_;
+};
+
+TEST_F(BisectCheckout, GoesFromCommitToCommitAndLeavesTheUsersRepositoryAlone) {
+  ASSERT_TRUE(write_file(tree_ / "a", "being worked on\n"));
+  const std::string before = git({"status", "--porcelain"}) + git({"for-each-ref"}) + git({"worktree", "list"});
+  {
+    const auto checkout = Checkout::open(tree_, cache_, deadline());
+    ASSERT_TRUE(checkout) << checkout.error().what;
+    ASSERT_TRUE(checkout->go_to(third_, deadline()));
+    EXPECT_EQ(*read_file(checkout->dir() / "a"), "2\n");
+    ASSERT_TRUE(checkout->go_to(first_, deadline()));
+    EXPECT_EQ(*read_file(checkout->dir() / "a"), "1\n");
+    EXPECT_FALSE(fs::exists(checkout->dir() / "b"));
+    EXPECT_EQ(left(), 2U);
+  }
+  EXPECT_EQ(left(), 0U);
+  EXPECT_EQ(git({"status", "--porcelain"}) + git({"for-each-ref"}) + git({"worktree", "list"}), before);
+  EXPECT_EQ(*read_file(tree_ / "a"), "being worked on\n");
+}
+
+TEST_F(BisectCheckout, TakesACommitBackWhereItReverts) {
+  const auto checkout = Checkout::open(tree_, cache_, deadline());
+  ASSERT_TRUE(checkout);
+  ASSERT_TRUE(checkout->go_to(third_, deadline()));
+  EXPECT_TRUE(*checkout->revert(second_, deadline()));
+  EXPECT_FALSE(fs::exists(checkout->dir() / "b"));
+  ASSERT_TRUE(checkout->go_to(third_, deadline()));
+  EXPECT_FALSE(*checkout->revert(first_, deadline())) << "a was changed after that";
+  ASSERT_TRUE(checkout->go_to(third_, deadline())) << "a revert that failed is in nobody's way";
+  EXPECT_EQ(*read_file(checkout->dir() / "a"), "2\n");
+}
+
+TEST_F(BisectCheckout, RemovesWhatAKilledBisectionLeft) {
+  fs::create_directories(cache_ / "bisect/tree-dead/sub");
+  ASSERT_TRUE(write_file(cache_ / "bisect/tree-dead.lock", ""));
+  const auto other = Checkout::open(tree_, cache_, deadline());
+  ASSERT_TRUE(other);
+  EXPECT_EQ(left(), 2U);
+  const auto second = Checkout::open(tree_, cache_, deadline());
+  ASSERT_TRUE(second);
+  EXPECT_EQ(left(), 4U) << "one that is in use stays";
+}
+
+TEST_F(BisectCheckout, TheHistoryIsWhatLiesBetween) {
+  git({"checkout", "-q", "-b", "side", first_});
+  const std::string aside = commit("c", "1\n");
+  git({"checkout", "-q", "main"});
+  git({"merge", "-q", "--no-edit", "side"});
+  const std::string merge = git({"rev-parse", "HEAD"});
+  const auto history = history_between(tree_, first_, merge, deadline());
+  ASSERT_TRUE(history) << history.error().what;
+  ASSERT_EQ(history->size(), 5U);
+  EXPECT_EQ((*history)[0].id, first_);
+  EXPECT_EQ((*history)[4].id, merge);
+  EXPECT_EQ(history->parents(4).size(), 2U);
+  EXPECT_THAT((*history)[4].subject, HasSubstr("Merge"));
+}
+
+TEST_F(BisectCheckout, SaysWhatIsWrongWithTheEnds) {
+  const auto reversed = history_between(tree_, third_, first_, deadline());
+  ASSERT_FALSE(reversed);
+  EXPECT_EQ(reversed.error().type(), "harness.usage");
+  EXPECT_THAT(reversed.error().hint, HasSubstr(first_));
+  EXPECT_THAT(commit_of(tree_, "v9", deadline()).error().what, HasSubstr("'v9'"));
+  EXPECT_THAT(commit_of(dir_.path(), "HEAD", deadline()).error().what, HasSubstr("no git checkout"));
+  EXPECT_FALSE(history_between(tree_, first_, first_, deadline()));
+}
+
+}  // namespace
+}  // namespace holdfast::bisect

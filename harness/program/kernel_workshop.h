@@ -1,0 +1,52 @@
+// How does a bisection build kernels and run cases: with what `kernel build` and `run` do?
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "harness/bisect/checkout.h"
+#include "harness/bisect/workshop.h"
+#include "harness/kernel/progress.h"
+#include "harness/options/bisect_options.h"
+
+namespace holdfast {
+
+/// Builds the tree in `dir` as it is, under a name that stands for `label`. What keeps the tree from being built is a
+/// result; a full disk or a missing compiler an error.
+Result<bisect::BuiltCommit> build_tree(const CaseOnTree& what, const std::filesystem::path& dir,
+                                       const std::string& label, const Deadline& deadline,
+                                       const ProgressSink& progress);
+
+/// Runs the cases of `filter` once, in a `holdfast run` of its own whose results go below `out`. Errors: harness.usage
+/// when no case matches; harness.run when it ends without a result.
+Result<std::vector<bisect::CaseResult>> run_cases(const CaseOnTree& what, const std::string& kernel,
+                                                  const std::string& filter, const std::filesystem::path& out,
+                                                  const Deadline& deadline);
+
+/// Builds in a checkout of its own. Takes the names of the kernels that it built away when it is destroyed, unless they
+/// are to be kept.
+class KernelWorkshop : public bisect::Workshop {
+ public:
+  KernelWorkshop(const CaseOnTree& what, const bisect::Checkout& checkout, std::filesystem::path runs,
+                 ProgressSink progress)
+      : what_(what), checkout_(checkout), runs_(std::move(runs)), progress_(std::move(progress)) {}
+
+  Result<bisect::BuiltCommit> build(const std::string& commit, const Deadline& deadline) override;
+  Result<bisect::BuiltCommit> build_without(const std::string& tip, const std::string& culprit,
+                                            const Deadline& deadline) override;
+  Result<std::vector<bisect::CaseResult>> run(const std::string& kernel, const std::string& filter,
+                                              const Deadline& deadline) override;
+
+ private:
+  const CaseOnTree& what_;
+  const bisect::Checkout& checkout_;
+  std::filesystem::path runs_;
+  ProgressSink progress_;
+};
+
+/// The name under which the store has the kernel of a commit.
+std::string kernel_name_of(const std::string& commit);
+
+}  // namespace holdfast
