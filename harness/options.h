@@ -43,6 +43,7 @@ struct RunOptions {
   int jobs = 0;  ///< 0: as many as cores and memory allow
   int retry_infra = 0;
   bool failfast = false;
+  bool force = false;  ///< takes devices of this machine that are in use
   double timeout_scale = 1.0;
   std::filesystem::path out = "out";
   std::filesystem::path junit;  ///< a further copy of junit.xml, or empty
@@ -70,6 +71,7 @@ struct CaseOptions {
   std::filesystem::path runtime_dir;       ///< for sockets and keys, when it is a host
   std::filesystem::path lease_file;        ///< which must still have `lease_token`
   uint64_t lease_token = 0;
+  std::string passed;  ///< addresses of the devices of this machine that were taken for it, with commas
   MachineOptions machine;
   std::vector<std::string> gtest_args;
 };

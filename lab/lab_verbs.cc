@@ -47,6 +47,18 @@ Result<void> add_marks(HostStatus& status, const LeasePlace& place, const LeaseT
   return {};
 }
 
+HostStatus unknown(const Error& why) { return {.host = {}, .state = "unknown", .details = {why.what}}; }
+
+HostStatus standing_of(const LeasePlace& place, const LeaseTiming& timing) {
+  HostStatus status{.host = place.host, .state = {}, .details = {}};
+  const auto self = Owner::self();
+  const auto read = self ? add_marks(status, place, timing, *self) : Result<void>(self.error());
+  if (read) return status;
+  HostStatus without = unknown(read.error());
+  without.host = place.host;
+  return without;
+}
+
 Result<std::string> switched(Power& power, const PowerOrder& order, const Deadline& deadline) {
   const std::string& word = order.word;
   if (word == "off" || word == "cycle") TRY(power.off(deadline));
@@ -95,17 +107,33 @@ Result<Lab> open_lab(const Leases& leases) {
   return lab;
 }
 
+Result<std::string> lease_name(const VirtualMachine& vm) {
+  return fmt::format("{}@{}", vm.name, TRY(Owner::self()).host);
+}
+
+HostStatus vm_status(const VirtualMachine& vm, const Lab& lab, const std::vector<Taking>& takings) {
+  const auto name = lease_name(vm);
+  HostStatus status = name ? standing_of(lab.place(*name), lab.timing) : unknown(name.error());
+  status.host = vm.name;
+  const auto self = Owner::self();
+  for (const Taking& taking : takings) {
+    if (!self || !is_left_over(taking, *self)) continue;
+    if (status.state == "free") status.state = "stale";
+    for (const TakenFunction& function : taking.functions) {
+      status.details.push_back(
+          fmt::format("{} is still with vfio-pci, left by process {} of {}, which is gone; "
+                      "`holdfast lab release {}` gives it back",
+                      function.bdf, taking.owner.pid, taking.owner.name(), shell_quote(vm.name)));
+    }
+  }
+  return status;
+}
+
 std::vector<HostStatus> lab_status(const std::vector<Host>& hosts, const Lab& lab, const OpenPower& open_power,
                                    const Deadline& deadline) {
-  const auto self = Owner::self();
   std::vector<HostStatus> statuses;
   for (const Host& host : hosts) {
-    HostStatus status{.host = host.name, .state = {}, .details = {}};
-    const auto read = self ? add_marks(status, lab.place(host.name), lab.timing, *self) : Result<void>(self.error());
-    if (!read) {
-      status.state = "unknown";
-      status.details = {read.error().what};
-    }
+    HostStatus status = standing_of(lab.place(host.name), lab.timing);
     if (open_power) status.power = power_text(host, open_power, deadline);
     statuses.push_back(std::move(status));
   }

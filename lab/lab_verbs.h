@@ -13,6 +13,7 @@
 #include "lab/host.h"
 #include "lab/inventory/inventory.h"
 #include "lab/lease/lease.h"
+#include "lab/passthrough/takings.h"
 
 namespace holdfast::lab {
 
@@ -26,6 +27,10 @@ struct Lab {
 /// What the inventory says of them. Makes the folder when it is the user's own; one that the inventory names has to be
 /// there. Errors: lab.io; harness.usage when there is no folder at all.
 Result<Lab> open_lab(const Leases& leases);
+
+/// As what a virtual machine with devices of this one is leased: "NAME@CONTROLLER", for on another controller it is
+/// another machine.
+Result<std::string> lease_name(const VirtualMachine& vm);
 
 /// The host's switch. Asked only where a verb needs it.
 using OpenPower = std::function<Result<std::unique_ptr<Power>>(const Host& host)>;
@@ -41,6 +46,8 @@ struct HostStatus {
 /// that as its detail. `open_power` empty: power is not asked for.
 std::vector<HostStatus> lab_status(const std::vector<Host>& hosts, const Lab& lab, const OpenPower& open_power,
                                    const Deadline& deadline);
+/// The same for a virtual machine with devices of this one, with what dead runs left of `takings`.
+HostStatus vm_status(const VirtualMachine& vm, const Lab& lab, const std::vector<Taking>& takings);
 /// Head line and a line per host: HOST STATE [POWER] DETAILS.
 std::vector<std::vector<std::string>> to_rows(const std::vector<HostStatus>& statuses);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "harness/base/text.h"
@@ -27,11 +28,16 @@ TargetProfile profile_of(const Host& host) {
   return profile;
 }
 
+/// Devices of this machine come first: they are what the target is there for. They cannot be in two guests at once.
 TargetProfile profile_of(const VirtualMachine& vm) {
-  return {.name = vm.name,
-          .devices = builtin_devices(),
-          .traits = with_tags(builtin_traits(), vm.tags),
-          .slots = machines_at_once(static_cast<int>(vm.cpus), static_cast<int>(vm.memory_mib))};
+  TargetProfile profile{.name = vm.name, .devices = declared_devices(vm.passed), .traits = {}, .slots = 1};
+  if (vm.passed.emulated) {
+    std::ranges::move(builtin_devices(), std::back_inserter(profile.devices));
+    profile.traits = builtin_traits();
+  }
+  profile.traits = with_tags(std::move(profile.traits), vm.tags);
+  if (!vm.takes_devices()) profile.slots = machines_at_once(static_cast<int>(vm.cpus), static_cast<int>(vm.memory_mib));
+  return profile;
 }
 
 template <class T>

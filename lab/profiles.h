@@ -19,7 +19,8 @@ namespace holdfast::lab {
 /// it by its role, and whoever makes the host ready for a case fills the address in. One case at a time.
 ///
 /// A virtual machine has the traits and devices of the built-in one, its tags, and as many slots as this computer
-/// bears.
+/// bears. Where it has devices of this machine those come first, as declared, without addresses; it runs one case at a
+/// time, and without emulated devices it has no traits but its tags.
 std::vector<TargetProfile> profiles(const Inventory& inventory);
 
 /// Null when there is none of that name. The pointer is into the inventory.

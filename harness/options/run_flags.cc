@@ -32,6 +32,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure");
+  verb.add_flag("--force", run.force, "take devices of this machine for passthrough though they are in use");
   add_scale(verb, run.timeout_scale);
   verb.add_option("--out", run.out, "folder for the results of all runs")
       ->envname("HOLDFAST_OUT")
@@ -73,6 +74,7 @@ void add_case(CLI::App& app, Chosen& chosen) {
   verb.add_option("--runtime-dir", one.runtime_dir);
   verb.add_option("--lease-file", one.lease_file);
   verb.add_option("--lease-token", one.lease_token);
+  verb.add_option("--passed", one.passed);
   add_lab(verb, one.lab);
   add_scale(verb, one.timeout_scale);
   verb.add_option("--other-kernel", one.other_kernels);

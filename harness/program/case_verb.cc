@@ -11,6 +11,7 @@
 #include "harness/program/program.h"
 #include "harness/program/targets.h"
 #include "lab/inventory/inventory.h"
+#include "lab/passthrough/passthrough_custody.h"
 
 namespace holdfast {
 namespace {
@@ -28,6 +29,18 @@ Result<std::vector<Device>> devices_of(const TargetProfile& target, const std::v
   return devices;
 }
 
+/// The addresses that the run took, in place of what the inventory says.
+Result<void> use_passed(lab::Inventory& inventory, const CaseOptions& options) {
+  for (lab::VirtualMachine& vm : inventory.vms) {
+    if (vm.name != options.target || !vm.takes_devices()) continue;
+    if (options.passed.empty()) {
+      return harness_error("custody", fmt::format("the case was not told which devices {} has", vm.name));
+    }
+    vm.passed = TRY(lab::with_passed(std::move(vm.passed), options.passed));
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Everything it has to say goes through the pipe; its exit code tells nothing.
@@ -35,8 +48,11 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
   EventPipe events(options.events_fd);
   const CaseInfo* info = find_case(options.case_name);
   if (info == nullptr) return usage_error(fmt::format("no case is called '{}'", options.case_name));
-  const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
-  const Machine machine = TRY(chosen_machines(known_machines(inventory, options.machine, 1), {options.target})).front();
+  lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
+  TRY(use_passed(inventory, options));
+  auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, 1), {options.target}));
+  place_passed(machines);
+  const Machine machine = std::move(machines.front());
   std::vector<Device> devices = TRY(devices_of(machine.profile, options.devices));
   Where where{.target = options.target, .id = {info->suite, info->name, ""}, .attempt = options.attempt};
   if (devices.size() == 1) where.id.device = devices.front().role;

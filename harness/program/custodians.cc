@@ -1,9 +1,10 @@
-// Who looks after the lab's hosts while the program uses them?
+// Who looks after the lab's hosts, and devices of this machine, while the program uses them?
 #include "harness/program/custodians.h"
 
 #include "harness/base/file.h"
 #include "lab/metal/host_custody.h"
 #include "lab/metal/host_hands.h"
+#include "lab/passthrough/passthrough_custody.h"
 
 namespace holdfast {
 namespace {
@@ -15,6 +16,17 @@ Result<std::unique_ptr<lab::HostCustody>> keep(const lab::Host& host, lab::HostK
   return lab::HostCustody::create(std::move(keeping), TRY(lab::make_host_hands(host, events)), events);
 }
 
+Result<std::unique_ptr<Custody>> keep(const lab::VirtualMachine& vm, const lab::Lab& lab, const fs::path& run_dir,
+                                      EventSink& events) {
+  return lab::make_passthrough_custody({.name = vm.name,
+                                        .vm = vm.passed,
+                                        .place = TRY(taking_place()),
+                                        .lease = lab.place(TRY(lab::lease_name(vm))),
+                                        .timing = lab.timing,
+                                        .run_dir = run_dir},
+                                       events);
+}
+
 /// Nobody wants to hear it.
 class Silence : public EventSink {
  public:
@@ -23,12 +35,22 @@ class Silence : public EventSink {
 
 }  // namespace
 
+Result<lab::TakingPlace> taking_place() {
+  static const auto writer = lab::make_sysfs_writer();
+  return lab::TakingPlace{.writer = *writer, .folder = TRY(lab::takings_folder()), .self = TRY(lab::Owner::self())};
+}
+
 Result<Custodians> custodians_for(const std::vector<Machine>& machines, const lab::Inventory& inventory,
                                   const std::filesystem::path& run_dir, EventSink& events) {
   Custodians custodians;
   for (const Machine& machine : machines) {
-    if (machine.host == nullptr) continue;
+    const bool takes_devices = machine.declared != nullptr && machine.declared->takes_devices();
+    if (machine.host == nullptr && !takes_devices) continue;
     const lab::Lab lab = TRY(lab::open_lab(inventory.leases));
+    if (takes_devices) {
+      custodians[machine.declared->name] = TRY(keep(*machine.declared, lab, run_dir, events));
+      continue;
+    }
     lab::HostKeeping keeping{.place = lab.place(machine.host->name), .timing = lab.timing, .run_dir = run_dir};
     custodians[machine.host->name] = TRY_IN(machine.host->name, keep(*machine.host, std::move(keeping), events));
   }

@@ -14,22 +14,48 @@
 #include "lab/lab_verbs.h"
 #include "lab/lease/marks.h"
 #include "lab/metal/power.h"
+#include "lab/passthrough/takings.h"
 #include "lab/profiles.h"
 #include "reports/words.h"
 
 namespace holdfast {
 namespace {
 
-/// An inventory with hosts, and where their leases are.
+/// An inventory with what can be leased, and where its leases are.
 struct OpenedLab {
   lab::Inventory inventory;
   lab::Lab lab;
+
+  /// Those with devices of this machine: the others are nobody's.
+  std::vector<const lab::VirtualMachine*> vms() const {
+    std::vector<const lab::VirtualMachine*> found;
+    for (const lab::VirtualMachine& vm : inventory.vms) {
+      if (vm.takes_devices()) found.push_back(&vm);
+    }
+    return found;
+  }
+  const lab::VirtualMachine* vm(const std::string& name) const {
+    const lab::VirtualMachine* found = lab::find_vm(inventory, name);
+    return found != nullptr && found->takes_devices() ? found : nullptr;
+  }
+  /// As what a host or such a virtual machine is leased. Errors: harness.usage with the nearest name.
+  Result<std::string> lease_of(const std::string& name) const {
+    if (const lab::VirtualMachine* found = vm(name)) return lab::lease_name(*found);
+    return TRY(host(name))->name;
+  }
 
   /// Errors: harness.usage with the nearest name.
   Result<const lab::Host*> host(const std::string& name) const {
     if (const lab::Host* found = lab::find_host(inventory, name)) return found;
     std::vector<std::string> names;
     for (const lab::Host& one : inventory.hosts) names.push_back(one.name);
+    for (const lab::VirtualMachine* one : vms()) names.push_back(one->name);
+    if (vm(name) != nullptr) {
+      return usage_error(
+          fmt::format("{} is a virtual machine of this computer: it has neither power switch nor console "
+                      "of its own",
+                      name));
+    }
     const auto close = nearest(name, names);
     return usage_error(fmt::format("no host is called '{}'; did you mean '{}'?", name, close.value_or(names.front())))
         .because("the inventory has: " + join(names, ", "));
@@ -41,7 +67,9 @@ Result<OpenedLab> open(const std::filesystem::path& file) {
     return usage_error("there is no inventory").because("give --lab FILE, or set HOLDFAST_LAB; see lab/README.md");
   }
   OpenedLab opened{.inventory = TRY(lab::read_inventory(file)), .lab = {}};
-  if (opened.inventory.hosts.empty()) return usage_error(fmt::format("{} has no [[host]]", file.string()));
+  if (opened.inventory.hosts.empty() && opened.vms().empty()) {
+    return usage_error(fmt::format("{} has no [[host]], and no [[vm]] with a [[vm.device]]", file.string()));
+  }
   opened.lab = TRY(lab::open_lab(opened.inventory.leases));
   return opened;
 }
@@ -82,28 +110,44 @@ Result<OwnConsole> open_console(const lab::Host& host, Program& program) {
   return OwnConsole{.folder = std::move(folder), .recorder = std::move(recorder)};
 }
 
+/// Its lease, and then whatever devices of this machine dead runs have left.
+Result<int> release_vm(const lab::VirtualMachine& vm, const lab::Lab& lab, const LabReleaseOptions& options,
+                       Program& program) {
+  const std::string name = TRY(lab::lease_name(vm));
+  for (const std::string& done : TRY(lab::release_host(name, lab, {.force = options.force}, program.patience()))) {
+    program.out.line(done);
+  }
+  const auto back = TRY(lab::restore_leftovers(TRY(taking_place()), program.patience().at_most(kRestoreLimit)));
+  for (const std::string& line : lab::to_lines(back)) program.out.line(line);
+  return 0;
+}
+
 }  // namespace
 
 Result<int> lab_verb(Program& program, const LabStatusOptions& options) {
   const OpenedLab opened = TRY(open(options.lab));
-  const auto statuses =
-      lab::lab_status(opened.inventory.hosts, opened.lab, options.power ? first_switch : lab::OpenPower(),
-                      program.patience().at_most(Millis(60'000)));
+  auto statuses = lab::lab_status(opened.inventory.hosts, opened.lab, options.power ? first_switch : lab::OpenPower(),
+                                  program.patience().at_most(Millis(60'000)));
+  if (const auto vms = opened.vms(); !vms.empty()) {
+    const auto takings = TRY(lab::read_takings(TRY(taking_place()).folder));
+    for (const lab::VirtualMachine* vm : vms) statuses.push_back(lab::vm_status(*vm, opened.lab, takings));
+  }
   reports::print_table(program.out, lab::to_rows(statuses));
   return 0;
 }
 
 Result<int> lab_verb(Program& program, const LabReserveOptions& options) {
   const OpenedLab opened = TRY(open(options.lab));
-  const lab::Host& host = *TRY(opened.host(options.target));
-  const auto kept = TRY(lab::reserve(opened.lab.place(host.name), options.why, TRY(lab::parse_span(options.span)),
+  const std::string name = TRY(opened.lease_of(options.target));
+  const auto kept = TRY(lab::reserve(opened.lab.place(name), options.why, TRY(lab::parse_span(options.span)),
                                      opened.lab.timing, program.patience()));
-  program.out.line(fmt::format("{}: {}", host.name, lab::reservation_text(kept, opened.lab.timing.clock.wall())));
+  program.out.line(fmt::format("{}: {}", options.target, lab::reservation_text(kept, opened.lab.timing.clock.wall())));
   return 0;
 }
 
 Result<int> lab_verb(Program& program, const LabReleaseOptions& options) {
   const OpenedLab opened = TRY(open(options.lab));
+  if (const lab::VirtualMachine* vm = opened.vm(options.target)) return release_vm(*vm, opened.lab, options, program);
   const lab::Host& host = *TRY(opened.host(options.target));
   lab::ReleaseOptions release{.force = options.force, .heal = {}};
   if (options.heal) {

@@ -14,6 +14,7 @@
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "lab/passthrough/local_listing.h"
+#include "lab/passthrough/passthrough_check.h"
 #include "lab/profiles.h"
 #include "lab/qemu/check.h"
 
@@ -40,7 +41,9 @@ Result<int> list_verb(Program& program, const ListOptions& options) {
     return usage_error("--local goes with devices only").because("give `holdfast list devices --local`");
   }
   const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
-  const auto targets = profiles_of(known_machines(inventory, {}, 1));
+  auto machines = known_machines(inventory, {}, 1);
+  place_passed(machines);
+  const auto targets = profiles_of(machines);
   const std::vector<std::string> known{"cases", "targets", "devices", "kernels"};
   Listing listing;
   if (options.what == "cases") {
@@ -89,6 +92,10 @@ Result<std::vector<Finding>> check_machine(const Machine& machine, const lab::In
   std::vector<Finding> findings = machine.host != nullptr
                                       ? TRY(check_host(*machine.host, inventory, deadline))
                                       : lab::check_qemu(accel_wish(machine.vm), agent_path(), TRY(cache_dir()));
+  if (machine.declared != nullptr && machine.declared->takes_devices()) {
+    const auto more = TRY(lab::check_passthrough(*machine.declared, TRY(taking_place()), deadline));
+    std::ranges::copy(more, std::back_inserter(findings));
+  }
   std::ranges::move(TRY(check_kernels(kernels_for(machine, options.kernels), deadline)), std::back_inserter(findings));
   return findings;
 }

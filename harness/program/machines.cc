@@ -7,8 +7,10 @@
 
 #include "harness/base/text.h"
 #include "harness/capacity.h"
+#include "harness/timeouts.h"
 #include "lab/profiles.h"
 #include "lab/qemu/parts.h"
+#include "lab/qemu/vfio_argv.h"
 
 namespace holdfast {
 namespace {
@@ -27,6 +29,23 @@ MachineOptions size_of(const lab::VirtualMachine& vm) {
           .cpus = static_cast<int>(vm.cpus)};
 }
 
+/// Booting such a machine takes longer, and what takes longer there has the same reasons everywhere.
+double slower(unsigned memory_mib, const std::vector<lab::PlacedDevice>& placed) {
+  const std::chrono::duration<double> more = lab::passthrough_patience(memory_mib, placed);
+  const std::chrono::duration<double> boot = limit_of(Phase::kBoot);
+  return 1.0 + more / boot;
+}
+
+Result<void> place(Machine& machine, const Result<lab::LocalMachine>& local) {
+  if (!local) return local.error();
+  machine.placed = TRY(lab::place_devices(machine.declared->passed, *local));
+  const auto devices = lab::test_devices(machine.placed, *local);
+  // They stand in the profile already, in the order of the inventory.
+  for (size_t i = 0; i < devices.size(); ++i) machine.profile.devices[machine.placed[i].index] = devices[i];
+  machine.time_scale *= slower(machine.declared->memory_mib, machine.placed);
+  return {};
+}
+
 }  // namespace
 
 lab::AccelWish accel_wish(const MachineOptions& machine) {
@@ -39,16 +58,26 @@ std::vector<Machine> known_machines(const lab::Inventory& inventory, const Machi
     Machine machine{.profile = std::move(profile)};
     const std::string& name = machine.profile.name;
     machine.host = lab::find_host(inventory, name);
-    if (const lab::VirtualMachine* vm = lab::find_vm(inventory, name)) {
-      machine.vm = size_of(*vm);
-      if (jobs > 0) machine.profile.slots = jobs;
+    machine.declared = lab::find_vm(inventory, name);
+    if (machine.declared != nullptr) {
+      machine.vm = size_of(*machine.declared);
+      if (jobs > 0 && !machine.declared->takes_devices()) machine.profile.slots = jobs;
     }
-    machine.time_scale = machine.host != nullptr ? machine.host->time_scale : lab::find_vm(inventory, name)->time_scale;
+    machine.time_scale = machine.host != nullptr ? machine.host->time_scale : machine.declared->time_scale;
     machines.push_back(std::move(machine));
   }
   const bool taken = std::ranges::any_of(machines, [](const Machine& m) { return m.profile.name == kBuiltinTarget; });
   if (!taken) machines.push_back(builtin(options, jobs));
   return machines;
+}
+
+void place_passed(std::vector<Machine>& machines) {
+  std::optional<Result<lab::LocalMachine>> local;  // looked at once, and only if somebody wants to know
+  for (Machine& machine : machines) {
+    if (machine.declared == nullptr || !machine.declared->takes_devices()) continue;
+    if (!local) local = lab::look_at_machine();
+    if (auto placed = place(machine, *local); !placed) machine.trouble = std::move(placed).error();
+  }
 }
 
 Result<std::vector<Machine>> chosen_machines(const std::vector<Machine>& known, const std::vector<std::string>& names) {

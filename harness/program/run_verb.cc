@@ -130,11 +130,28 @@ Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& 
   return {};
 }
 
+/// Gives back what a run that was killed had taken, so that it can be found again. Errors: what cannot be given back,
+/// and a device that is declared but not there; one that cannot be had skips its target's cases, with the reason.
+Result<void> find_passed(std::vector<Machine>& machines, bool restore, Program& program) {
+  const auto takes = [](const Machine& one) { return one.declared != nullptr && one.declared->takes_devices(); };
+  if (restore && std::ranges::any_of(machines, takes)) {
+    const auto back = TRY(lab::restore_leftovers(TRY(taking_place()), program.patience().at_most(kRestoreLimit)));
+    for (const std::string& line : lab::to_lines(back)) program.err.line(line);
+  }
+  place_passed(machines);
+  for (const Machine& machine : machines) {
+    if (machine.trouble && machine.trouble->blame != Blame::kPlan) return *machine.trouble;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<int> run_verb(Program& program, const RunOptions& options) {
-  const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
+  lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
+  for (lab::VirtualMachine& vm : inventory.vms) vm.passed.force = vm.passed.force || options.force;
   auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
+  TRY(find_passed(machines, !options.dry_run, program));
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
   const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
   const auto profiles = profiles_of(machines_of(targets));

@@ -11,11 +11,29 @@
 #include "lab/metal/metal_target.h"
 #include "lab/metal/power.h"
 #include "lab/qemu/qemu_target.h"
+#include "lab/qemu/vfio_argv.h"
+#include "lab/qemu/vm.h"
 
 namespace holdfast {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// For a list of what its devices can do; measured 0.1 s.
+constexpr Millis kAskQemu{30'000};
+
+/// Devices of this machine, which are taken by now, and the memory that the inventory asks for.
+Result<void> add_passed(const Machine& machine, lab::QemuConfig& config, const Deadline& deadline) {
+  if (machine.declared == nullptr) return {};
+  if (machine.trouble) return *machine.trouble;
+  const lab::PassthroughVm& passed = machine.declared->passed;
+  config.emulated = passed.emulated;
+  config.further = TRY(lab::memory_arguments(config.memory_mib, passed.hugepage_mib));
+  if (machine.placed.empty()) return {};
+  const auto properties = TRY(lab::vfio_properties(TRY(lab::find_qemu(config.binary)).string(), deadline));
+  config.passed = TRY(lab::vfio_arguments(machine.placed, TRY(lab::choose_vfio_way(properties)), properties));
+  return {};
+}
 
 Result<lab::QemuConfig> vm_config(const Machine& machine, const CaseOptions& options, const Where& where,
                                   const fs::path& dir) {
@@ -30,6 +48,7 @@ Result<lab::QemuConfig> vm_config(const Machine& machine, const CaseOptions& opt
   config.target_log = options.run_dir / "targets" / options.target / "console.log";
   config.slot = fmt::format("{}#{}", where.id.key(), where.attempt);
   config.cache_dir = TRY(cache_dir());
+  TRY(add_passed(machine, config, Deadline::after(kAskQemu)));
   TRY(make_dirs(config.work_dir));
   TRY(make_dirs(config.target_log.parent_path()));
   return config;

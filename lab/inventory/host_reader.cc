@@ -9,6 +9,7 @@
 #include "lab/inventory/access_reader.h"
 #include "lab/inventory/forms.h"
 #include "lab/inventory/sections.h"
+#include "lab/passthrough/passed_device.h"
 #include "lab/qemu/qemu_target.h"
 
 namespace holdfast::lab {
@@ -17,17 +18,13 @@ namespace {
 /// "8086:10d3"
 Result<void> read_ids(const Table& table, HostDevice& device) {
   const std::string text = TRY(table.required_text("id"));
-  const auto halves = split(text, ':');
-  const auto number = [](std::string_view half) { return half.size() == 4 ? parse_u64(half, 16) : std::nullopt; };
-  const auto vendor = halves.size() == 2 ? number(halves[0]) : std::nullopt;
-  const auto id = halves.size() == 2 ? number(halves[1]) : std::nullopt;
-  // An empty slot reads as ffff, and no vendor has 0 (PCI Local Bus 3.0, 6.1).
-  if (!vendor || !id || *vendor == 0 || *vendor == 0xffff) {
+  const auto ids = parse_ids(text);
+  if (!ids) {
     return table.error("id", fmt::format("'{}' is no vendor and device", text))
         .because("write it as `lspci -nn` does, like \"8086:10d3\"");
   }
-  device.vendor = static_cast<uint16_t>(*vendor);
-  device.id = static_cast<uint16_t>(*id);
+  device.vendor = ids->vendor;
+  device.id = ids->device;
   return {};
 }
 

@@ -10,9 +10,9 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/kernel/data_dir.h"
-#include "lab/inventory/forms.h"
 #include "lab/inventory/host_reader.h"
 #include "lab/inventory/sections.h"
+#include "lab/inventory/vm_reader.h"
 
 namespace holdfast::lab {
 namespace fs = std::filesystem;
@@ -38,18 +38,6 @@ Result<Allowance> read_allowance(const Table& table) {
   allowance.reason = TRY(table.required_text("reason"));
   allowance.source = table.at();
   return allowance;
-}
-
-Result<VirtualMachine> read_vm(const Table& table) {
-  VirtualMachine vm;
-  vm.declared_at = table.at();
-  vm.name = TRY(read_name(table, "name"));
-  vm.tags = TRY(read_names(table, "tags"));
-  vm.memory_mib = static_cast<unsigned>(TRY(table.integer("memory_mib", {256, 1 << 20}, vm.memory_mib)));
-  vm.cpus = static_cast<unsigned>(TRY(table.integer("cpus", {1, 255}, vm.cpus)));
-  vm.accel = accel_wish_from(TRY(table.choice("accel", {"auto", "kvm", "tcg"}, "auto"))).value_or(vm.accel);
-  vm.time_scale = TRY(read_time_scale(table));
-  return vm;
 }
 
 Result<Leases> read_leases(const Table& table) {

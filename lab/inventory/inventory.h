@@ -1,7 +1,7 @@
 // What does a lab's inventory say? lab/README.md has all its keys.
 //
-// sections.* lists the keys, toml_table.* reads a table strictly, host_reader.* and access_reader.* a host,
-// inventory.cc the rest and the files that are included.
+// sections.* lists the keys, toml_table.* reads a table strictly, host_reader.* and access_reader.* a host, vm_reader.*
+// a virtual machine, inventory.cc the rest and the files that are included.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,13 @@
 #include "harness/base/result.h"
 #include "harness/crash/allowance.h"
 #include "lab/host.h"
+#include "lab/passthrough/passed_device.h"
 #include "lab/qemu/accel.h"
 
 namespace holdfast::lab {
 
-/// A virtual machine of this computer: the built-in one under another name, of another size.
+/// A virtual machine of this computer: the built-in one under another name, of another size, and with devices of this
+/// computer where it has some.
 struct VirtualMachine {
   std::string name;
   std::vector<std::string> tags = {};
@@ -25,7 +27,9 @@ struct VirtualMachine {
   unsigned cpus = 1;
   AccelWish accel = AccelWish::kAuto;
   double time_scale = 1.0;
+  PassthroughVm passed = {};
   std::string declared_at = {};
+  bool takes_devices() const { return !passed.devices.empty(); }
 };
 
 /// How those who use a host at the same time learn of each other.

@@ -6,7 +6,20 @@ namespace holdfast::lab::sections {
 const Section kFile{"outside of all tables", {{"include"}, {"allow"}, {"leases"}, {"vm"}, {"host"}}};
 const Section kAllow{"[[allow]]", {{"kind"}, {"title"}, {"reason"}}};
 const Section kLeases{"[leases]", {{"folder"}, {"heartbeat_s"}, {"expires_after_s"}}};
-const Section kVm{"[[vm]]", {{"name"}, {"tags"}, {"memory_mib"}, {"cpus"}, {"accel"}, {"time_scale"}}};
+const Section kVm{"[[vm]]",
+                  {{"name"},
+                   {"tags"},
+                   {"memory_mib"},
+                   {"cpus"},
+                   {"accel"},
+                   {"time_scale"},
+                   {"emulated"},
+                   {"hugepages"},
+                   {"force"},
+                   {"device"}}};
+const Section kPassed{
+    "[[vm.device]]",
+    {{"passthrough"}, {"role"}, {"traits"}, {"port"}, {"function"}, {"rombar"}, {"options"}, {"window_mib"}}};
 const Section kHost{"[[host]]",
                     {{"name"},
                      {"tags"},
@@ -53,7 +66,7 @@ const Section kDevice{"[[host.device]]", {{"role"}, {"bdf"}, {"id"}, {"model"}, 
 const Section kSecret{"{ env = \"NAME\" } or { file = \"path\" }", {{"env"}, {"file"}}};
 
 std::vector<const Section*> all() {
-  return {&kFile, &kAllow, &kLeases, &kVm, &kHost, &kSsh, &kJump, &kConsole, &kPower, &kDevice, &kSecret};
+  return {&kFile, &kAllow, &kLeases, &kVm, &kPassed, &kHost, &kSsh, &kJump, &kConsole, &kPower, &kDevice, &kSecret};
 }
 
 }  // namespace holdfast::lab::sections

@@ -9,6 +9,7 @@ extern const Section kFile;     ///< what stands outside of all tables
 extern const Section kAllow;    ///< [[allow]]
 extern const Section kLeases;   ///< [leases]
 extern const Section kVm;       ///< [[vm]]
+extern const Section kPassed;   ///< [[vm.device]]
 extern const Section kHost;     ///< [[host]]
 extern const Section kSsh;      ///< [host.ssh]
 extern const Section kJump;     ///< [host.ssh.jump]

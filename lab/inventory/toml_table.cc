@@ -233,6 +233,14 @@ Result<double> Table::number(std::string_view key, Range<double> range, double o
   return number;
 }
 
+Result<std::optional<bool>> Table::flag(std::string_view key) const {
+  const TomlMember* member = this->member(key);
+  if (member == nullptr) return std::optional<bool>();
+  const auto* flag = std::get_if<bool>(&member->node.value);
+  if (flag == nullptr) return error(key, fmt::format("{} must be true or false", key));
+  return std::optional(*flag);
+}
+
 Result<fs::path> Table::path(std::string_view key) const {
   const auto text = TRY(this->text(key));
   if (!text) return fs::path();

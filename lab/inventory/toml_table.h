@@ -83,6 +83,8 @@ class Table {
   Result<std::vector<std::string>> argv(std::string_view key) const;
   Result<int64_t> integer(std::string_view key, Range<int64_t> range, int64_t otherwise) const;
   Result<double> number(std::string_view key, Range<double> range, double otherwise) const;
+  /// true or false; nothing when the key is not there.
+  Result<std::optional<bool>> flag(std::string_view key) const;
   /// Absolute: "~/" is the user's home, what is relative is so to the file. Empty when the key is not there.
   Result<std::filesystem::path> path(std::string_view key) const;
 

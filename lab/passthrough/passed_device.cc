@@ -14,25 +14,11 @@
 namespace holdfast::lab {
 namespace {
 
-struct Ids {
-  uint16_t vendor = 0;
-  uint16_t device = 0;
-};
-
-std::optional<Ids> parse_ids(std::string_view text) {
-  const auto parts = split(text, ':');
-  if (parts.size() != 2 || parts[0].size() != 4 || parts[1].size() != 4) return std::nullopt;
-  const auto vendor = parse_u64(parts[0], 16);
-  const auto device = parse_u64(parts[1], 16);
-  if (!vendor || !device) return std::nullopt;
-  return Ids{static_cast<uint16_t>(*vendor), static_cast<uint16_t>(*device)};
-}
-
 Error wrong(const PassedDevice& device, std::string_view what) {
   return usage_error(device.declared_at.empty() ? std::string(what) : fmt::format("{}: {}", device.declared_at, what));
 }
 
-Result<std::string> find_by_ids(const PassedDevice& wanted, const Ids& ids, const LocalMachine& machine, bool force,
+Result<std::string> find_by_ids(const PassedDevice& wanted, const PciIds& ids, const LocalMachine& machine, bool force,
                                 const std::set<std::string>& gone) {
   std::vector<std::string> reasons;
   for (const LocalDevice& device : machine.devices) {
@@ -102,6 +88,25 @@ Result<void> choose_ports(std::vector<PlacedDevice>& placed, bool emulated) {
 }
 
 }  // namespace
+
+std::optional<PciIds> parse_ids(std::string_view text) {
+  const auto halves = split(text, ':');
+  const auto number = [](std::string_view half) { return half.size() == 4 ? parse_u64(half, 16) : std::nullopt; };
+  const auto vendor = halves.size() == 2 ? number(halves[0]) : std::nullopt;
+  const auto device = halves.size() == 2 ? number(halves[1]) : std::nullopt;
+  // An empty slot reads as ffff, and no vendor has 0 (PCI Local Bus 3.0, 6.1).
+  if (!vendor || !device || *vendor == 0 || *vendor == 0xffff) return std::nullopt;
+  return PciIds{static_cast<uint16_t>(*vendor), static_cast<uint16_t>(*device)};
+}
+
+std::vector<Device> declared_devices(const PassthroughVm& vm) {
+  std::vector<Device> devices;
+  for (const PassedDevice& one : vm.devices) {
+    const std::string role = one.role.empty() ? one.passthrough : one.role;
+    devices.push_back({.role = role, .bdf = {}, .model = one.passthrough, .traits = one.traits});
+  }
+  return devices;
+}
 
 Result<std::vector<PlacedDevice>> place_devices(const PassthroughVm& vm, const LocalMachine& machine) {
   std::vector<PlacedDevice> placed;

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/result.h"
@@ -12,6 +13,14 @@
 #include "lab/passthrough/local_machine.h"
 
 namespace holdfast::lab {
+
+/// Vendor and device.
+struct PciIds {
+  uint16_t vendor = 0;
+  uint16_t device = 0;
+};
+/// "8086:10d3", as `lspci -nn` writes it; nothing for another text, and for ids that no device has.
+std::optional<PciIds> parse_ids(std::string_view text);
 
 /// A `[[vm.device]]`.
 struct PassedDevice {
@@ -48,6 +57,9 @@ struct PlacedDevice {
 /// their slots, behind those of the emulated devices. Errors: harness.usage for what is written wrongly or twice, or is
 /// not there; plan.cannot when all that have the ids are in use, with each one's reason.
 Result<std::vector<PlacedDevice>> place_devices(const PassthroughVm& vm, const LocalMachine& machine);
+
+/// As the plan sees them while nobody knows where they are: without addresses.
+std::vector<Device> declared_devices(const PassthroughVm& vm);
 
 /// As the plan and the cases see them.
 std::vector<Device> test_devices(const std::vector<PlacedDevice>& placed, const LocalMachine& machine);

@@ -15,7 +15,6 @@
 #include "harness/base/file.h"
 #include "harness/base/sysfs.h"
 #include "harness/base/text.h"
-#include "lab/passthrough/local_machine.h"
 
 namespace holdfast::lab {
 namespace {
@@ -75,11 +74,6 @@ Result<GivenBack> undo(const Taking& taking, const TakingPlace& place, const Dea
   return back;
 }
 
-/// Of this machine before it started anew: its kernel has forgotten what was taken.
-bool before_restart(const Owner& owner, const Owner& self) {
-  return owner.host == self.host && owner.boot_id != self.boot_id;
-}
-
 /// Under the lock.
 Result<GivenBack> undo_leftovers(const TakingPlace& place, const Deadline& deadline) {
   GivenBack all;
@@ -90,7 +84,7 @@ Result<GivenBack> undo_leftovers(const TakingPlace& place, const Deadline& deadl
       fs::remove(taking.file, ignored);
       continue;
     }
-    if (life_of(taking.owner, place.self) != Life::kGone) continue;
+    if (!is_left_over(taking, place.self)) continue;
     auto back = undo(taking, place, deadline);
     if (!back) {
       if (first) first = std::move(back).error();
@@ -101,21 +95,6 @@ Result<GivenBack> undo_leftovers(const TakingPlace& place, const Deadline& deadl
   }
   TRY(std::move(first));
   return all;
-}
-
-/// All reasons in one error.
-Error refusal(const std::string& bdf, const Verdict& verdict, bool force) {
-  std::vector<std::string> reasons;
-  std::vector<std::string> mends;
-  bool yields = true;
-  for (const Obstacle& one : verdict.obstacles) {
-    if (force && one.yields_to_force()) continue;
-    reasons.push_back(one.what);
-    if (!one.mend.empty()) mends.push_back(one.mend);
-    yields = yields && one.yields_to_force();
-  }
-  if (yields) mends.emplace_back("--force takes it all the same");
-  return cannot(fmt::format("{} cannot be passed through: {}", bdf, join(reasons, "; "))).because(join(mends, "; "));
 }
 
 /// Everything that has to be taken, judged.
@@ -183,6 +162,37 @@ Result<void> change(const Taking& taking, const TakingPlace& place, const Deadli
 
 }  // namespace
 
+Error refusal(const std::string& bdf, const Verdict& verdict, bool force) {
+  std::vector<std::string> reasons;
+  std::vector<std::string> mends;
+  bool yields = true;
+  for (const Obstacle& one : verdict.obstacles) {
+    if (force && one.yields_to_force()) continue;
+    reasons.push_back(one.what);
+    if (!one.mend.empty()) mends.push_back(one.mend);
+    yields = yields && one.yields_to_force();
+  }
+  if (yields) mends.emplace_back("--force takes it all the same");
+  return cannot(fmt::format("{} cannot be passed through: {}", bdf, join(reasons, "; "))).because(join(mends, "; "));
+}
+
+Result<void> check_driver(const TakingPlace& place) {
+  std::error_code ignored;
+  if (!fs::exists(place.root / "sys/bus/pci/drivers/vfio-pci", ignored)) {
+    return lab_error("missing-driver", "this machine's kernel has no driver vfio-pci")
+        .because("sudo modprobe vfio-pci");
+  }
+  return {};
+}
+
+std::vector<std::string> to_lines(const GivenBack& back) {
+  std::vector<std::string> lines;
+  for (const std::string& bdf : back.functions) lines.push_back(fmt::format("{} was given back", bdf));
+  for (const PciChange& change : forbidden(back.changes))
+    lines.push_back(fmt::format("not as it was: {}", change.describe()));
+  return lines;
+}
+
 struct Taken::State {
   TakingPlace place;
   Taking taking;
@@ -213,11 +223,7 @@ Result<Taken> Taken::take(const std::vector<std::string>& bdfs, bool force, cons
   if (!functions && !leftovers) return std::move(leftovers).error();
   if (!functions) return functions.error();
   TRY(check_nobody_has(*functions, place));
-  std::error_code ignored;
-  if (!fs::exists(place.root / "sys/bus/pci/drivers/vfio-pci", ignored)) {
-    return lab_error("missing-driver", "this machine's kernel has no driver vfio-pci")
-        .because("sudo modprobe vfio-pci");
-  }
+  TRY(check_driver(place));
   Taking taking = TRY(record(*functions, place));
   if (auto changed = change(taking, place, deadline); !changed) {
     const auto undone = undo(taking, place, deadline.at_most(kLastChance));

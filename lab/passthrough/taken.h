@@ -9,6 +9,7 @@
 #include "harness/base/deadline.h"
 #include "harness/base/result.h"
 #include "harness/pci/pci.h"
+#include "lab/passthrough/local_machine.h"
 #include "lab/passthrough/takings.h"
 
 namespace holdfast::lab {
@@ -26,6 +27,9 @@ struct GivenBack {
   std::vector<std::string> functions;
   std::vector<PciChange> changes;  ///< of config space, since before it was taken; allowed ones too
 };
+
+/// For people: which functions came back, and each change of config space that nothing allows.
+std::vector<std::string> to_lines(const GivenBack& back);
 
 /// Devices of this machine, with all that shares their IOMMU groups, in the hands of vfio-pci. Given back when
 /// destroyed. Move-only; used by one thread.
@@ -61,6 +65,11 @@ class Taken {
   explicit Taken(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// plan.cannot with all reasons in one error.
+Error refusal(const std::string& bdf, const Verdict& verdict, bool force);
+/// Errors: lab.missing-driver when this machine's kernel has no vfio-pci.
+Result<void> check_driver(const TakingPlace& place);
 
 /// Gives back what harnesses that are dead (killed, crashed) had taken; what a living one has is not touched. After a
 /// restart of the machine there is nothing to undo but the record. Errors: the first one; the others are done.

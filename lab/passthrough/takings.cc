@@ -86,4 +86,12 @@ Result<std::vector<Taking>> read_takings(const fs::path& folder) {
   return takings;
 }
 
+bool before_restart(const Owner& owner, const Owner& self) {
+  return owner.host == self.host && owner.boot_id != self.boot_id;
+}
+
+bool is_left_over(const Taking& taking, const Owner& self) {
+  return !before_restart(taking.owner, self) && life_of(taking.owner, self) == Life::kGone;
+}
+
 }  // namespace holdfast::lab

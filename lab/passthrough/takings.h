@@ -26,4 +26,9 @@ Result<void> write_taking(const Taking& taking);
 /// All that are there; none when there is no folder. Errors: lab.io; lab.passthrough for a file that says nothing.
 Result<std::vector<Taking>> read_takings(const std::filesystem::path& folder);
 
+/// Whether its owner died and left it for another one to give back.
+bool is_left_over(const Taking& taking, const Owner& self);
+/// Of this machine before it started anew: its kernel has forgotten what was taken.
+bool before_restart(const Owner& owner, const Owner& self);
+
 }  // namespace holdfast::lab

@@ -20,6 +20,7 @@
 #include "harness/payload/payload.h"
 #include "lab/console/serial_console.h"
 #include "lab/qemu/parts.h"
+#include "lab/qemu/vfio_argv.h"
 #include "lab/qemu/vm.h"
 
 namespace holdfast::lab {
@@ -128,6 +129,7 @@ Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline
                 .topology = spec.topology,
                 .emulated = config_.emulated,
                 .further = config_.further};
+  if (spec.topology.empty()) qemu.further.insert(qemu.further.end(), config_.passed.begin(), config_.passed.end());
   qemu.accel = TRY(decide_accel(qemu, deadline));
   vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
   TRY(console_->attach(vm_->take_console()));
@@ -208,6 +210,7 @@ std::map<std::string, std::string> QemuTarget::facts() const {
                                            {"cpus", fmt::format("{}", config_.cpus)}};
   if (accel_) facts.insert({{"accel", std::string(to_string(accel_->accel))}, {"accel.why", accel_->why}});
   if (!qemu_version_.empty()) facts.insert({"qemu", qemu_version_});
+  if (!config_.passed.empty()) facts.insert({"snapshot", fmt::format("none: {}", kNoSnapshot)});
   if (!absent_modules_.empty()) facts.insert({"modules.absent", absent_modules_});
   return facts;
 }

@@ -19,7 +19,8 @@ struct QemuConfig {
   unsigned cpus = 1;
   AccelWish accel = AccelWish::kAuto;
   bool emulated = true;                   ///< with the emulated test devices
-  std::vector<std::string> further = {};  ///< more arguments for QEMU: devices of this machine (vfio_argv.h)
+  std::vector<std::string> further = {};  ///< more arguments for QEMU
+  std::vector<std::string> passed = {};   ///< devices of this machine (vfio_argv.h), in the ordinary topology only
   std::filesystem::path agent;            ///< the static agent program, which becomes the guest's init
   std::filesystem::path work_dir;         ///< sockets and QEMU's stderr; there already, and of no other target
   std::filesystem::path console_log;      ///< every byte of this target's console; truncated
