@@ -89,6 +89,24 @@ TEST_F(LabVerbs, StatusOfAHostWhoseFilesCannotBeReadIsUnknown) {
   EXPECT_EQ(status().state, "unknown");
 }
 
+TEST_F(LabVerbs, StatusOfAVirtualMachineTellsWhatARunThatWasKilledHasLeft) {
+  const VirtualMachine vm{.name = "pass", .passed = {.devices = {{.passthrough = "8086:10d3"}}}};
+  const TakenFunction card{.bdf = "0000:03:00.0", .driver = "e1000e", .driver_override = {}, .config = {}};
+  Taking taking{.file = {}, .owner = *Owner::self(), .functions = {card}};
+  EXPECT_EQ(vm_status(vm, lab_, {taking}).state, "free");  // of a run that goes on
+  taking.owner.start += 1;
+  const HostStatus left = vm_status(vm, lab_, {taking});
+  EXPECT_EQ(left.host, "pass");
+  EXPECT_EQ(left.state, "stale");
+  EXPECT_THAT(left.details, ElementsAre(StartsWith("0000:03:00.0 is still with vfio-pci, left by process ")));
+  EXPECT_THAT(left.details, ElementsAre(HasSubstr("holdfast lab release pass")));
+  taking.owner.boot_id = "another";  // the machine has started anew since
+  EXPECT_EQ(vm_status(vm, lab_, {taking}).state, "free");
+  const auto lease = Lease::take(lab_.place(*lease_name(vm)), {.purpose = "holdfast run"}, lab_.timing, soon());
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(vm_status(vm, lab_, {}).state, "held");
+}
+
 TEST_F(LabVerbs, ReleaseTakesNothingFromOthersWithoutForce) {
   auto lease = take();
   ASSERT_TRUE(lease);

@@ -49,6 +49,21 @@ TEST(Profiles, SayOfAHostThatItIsMetalAndOfAVirtualMachineThatItIsEmulated) {
   EXPECT_THAT(all[1].devices, Not(IsEmpty()));
 }
 
+TEST(Profiles, OfAVirtualMachineBeginWithItsDevicesOfThisMachine) {
+  const std::string device = "[[vm.device]]\npassthrough = \"8086:10d3\"\nrole = \"nic\"\ntraits = [\"msix\"]\n";
+  const auto all = profiles(parsed("[[vm]]\nname = \"both\"\n" + device +
+                                   "[[vm]]\nname = \"bare\"\ntags = [\"t\"]\nemulated = false\n" + device));
+  ASSERT_THAT(all, SizeIs(2));
+  EXPECT_EQ(all[0].devices.at(0).role, "nic");
+  EXPECT_EQ(all[0].devices.at(0).bdf, "");
+  EXPECT_TRUE(all[0].devices.at(0).has("msix"));
+  EXPECT_EQ(all[0].devices.at(1).role, "e1000e");
+  EXPECT_THAT(all[0].traits, Contains("emulated"));
+  EXPECT_EQ(all[0].slots, 1);
+  EXPECT_THAT(all[1].devices, SizeIs(1));
+  EXPECT_THAT(all[1].traits, ElementsAre("t"));
+}
+
 TEST(Profiles, ArePlannedWithDevicesWhoseAddressIsNotKnownYet) {
   const auto plan = make_plan(cases(), {profiles(small_lab()).front()}, {}, {});
   ASSERT_TRUE(plan) << plan.error().what;

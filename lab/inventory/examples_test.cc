@@ -39,7 +39,7 @@ std::vector<fs::path> all_examples() {
 }
 
 TEST(Examples, AreAllSound) {
-  EXPECT_GE(all_examples().size(), 6U);
+  EXPECT_GE(all_examples().size(), 7U);
   for (const fs::path& file : all_examples()) {
     const auto inventory = read_inventory(file);
     EXPECT_TRUE(inventory) << inventory.error().what;
@@ -124,6 +124,24 @@ TEST(Examples, WithInclude) {
   ASSERT_THAT(inventory.vms, SizeIs(1));
   EXPECT_EQ(inventory.vms[0].cpus, 2U);
   EXPECT_THAT(inventory.allowances, SizeIs(2));
+}
+
+TEST(Examples, Passthrough) {
+  const Inventory inventory = example("passthrough.toml");
+  ASSERT_THAT(inventory.vms, SizeIs(1));
+  const PassthroughVm& passed = inventory.vms[0].passed;
+  EXPECT_TRUE(passed.emulated);
+  EXPECT_FALSE(passed.force);
+  EXPECT_EQ(passed.hugepage_mib, 2U);
+  ASSERT_THAT(passed.devices, SizeIs(3));
+  EXPECT_EQ(passed.devices[0].passthrough, "0000:3b:00.0");
+  EXPECT_EQ(passed.devices[0].port, 8U);
+  EXPECT_EQ(passed.devices[0].rombar, false);
+  EXPECT_EQ(passed.devices[1].passthrough, "144d:a808");
+  EXPECT_EQ(passed.devices[1].port, 0U);
+  EXPECT_EQ(passed.devices[1].rombar, std::nullopt);
+  EXPECT_EQ(passed.devices[2].window_mib, 65'536U);
+  EXPECT_EQ(passed.devices[2].options.at("x-no-mmap"), "on");
 }
 
 /// The keys that the page tells of, and the types that it says they go with ("" where a table has none), by section.

@@ -14,6 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 
 Host parsed_host(std::string_view more, std::string_view below = "") {
@@ -204,6 +205,30 @@ TEST(Inventory, ReadsVirtualMachines) {
   EXPECT_EQ(inventory.vms[1].accel, AccelWish::kTcg);
   EXPECT_EQ(inventory.vms[1].time_scale, 0.5);
   EXPECT_THAT(inventory.vms[1].tags, ElementsAre("t"));
+}
+
+TEST(Inventory, ReadsDevicesOfThisMachine) {
+  const auto inventory = parsed(
+      "[[vm]]\nname = \"a\"\n[[vm]]\nname = \"b\"\nemulated = false\nforce = true\nhugepages = \"1G\"\n"
+      "memory_mib = 2048\n[[vm.device]]\npassthrough = \"3b:00.1\"\nfunction = 3\nport = 30\nrombar = true\n"
+      "options = { x-a = false, x-b = 7, x-c = \"d\" }\n[[vm.device]]\npassthrough = \"8086:10D3\"\n");
+  ASSERT_THAT(inventory.vms, SizeIs(2));
+  EXPECT_FALSE(inventory.vms[0].takes_devices());
+  EXPECT_TRUE(inventory.vms[0].passed.emulated);
+  const PassthroughVm& passed = inventory.vms[1].passed;
+  EXPECT_FALSE(passed.emulated);
+  EXPECT_TRUE(passed.force);
+  EXPECT_EQ(passed.hugepage_mib, 1024U);
+  ASSERT_THAT(passed.devices, SizeIs(2));
+  const PassedDevice& first = passed.devices[0];
+  EXPECT_EQ(first.passthrough, "0000:3b:00.1");
+  EXPECT_EQ(first.role, "");
+  EXPECT_EQ(first.function, 3U);
+  EXPECT_EQ(first.port, 30U);
+  EXPECT_EQ(first.rombar, true);
+  EXPECT_THAT(first.options, ElementsAre(Pair("x-a", "off"), Pair("x-b", "7"), Pair("x-c", "d")));
+  EXPECT_EQ(first.declared_at, "/lab/lab.toml:9:1");
+  EXPECT_EQ(passed.devices[1].passthrough, "8086:10D3");
 }
 
 TEST(Inventory, KnowsWhereLeasesAre) {

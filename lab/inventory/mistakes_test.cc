@@ -224,7 +224,6 @@ INSTANTIATE_TEST_SUITE_P(
     VirtualMachinesAndLeases, InventoryMistake,
     testing::Values(
         in_file("[[vm]]\nname = \"v\"\nmemory = 1", "3:1: unknown key 'memory'; did you mean 'memory_mib'?"),
-        in_file("[[vm]]\nname = \"v\"\n[[vm.device]]\nbdf = \"1\"", "3:6: unknown key 'device'"),
         in_file("[[vm]]\nname = \"v\"\nmemory_mib = 64", "3:14: memory_mib is 64; it must be from 256 to 1048576"),
         in_file("[[vm]]\nname = \"v\"\naccel = \"kmv\"", "3:9: no accel is called \"kmv\"; did you mean \"kvm\"?"),
         in_file("[[vm]]\nname = \"v\"\n[[vm]]\nname = \"v\"", "4:8: the name 'v' is taken: lab.toml:2:8"),
@@ -236,6 +235,40 @@ INSTANTIATE_TEST_SUITE_P(
         in_file("[[leases]]", "1:1: leases must be a table: [leases]"),
         in_file("include = \"a\"", "1:11: include must be a list of strings"),
         in_file("colour = 1\nhost = 3", "1:1: unknown key 'colour'")));
+
+/// The mistake is in line 4, in [[vm.device]], which has a device already.
+Mistake in_passed(const std::string& line, const std::string& says, const std::string& hint = "") {
+  return in_file("[[vm]]\nname = \"v\"\n[[vm.device]]\n" + line + "\npassthrough = \"0000:3b:00.0\"", says, hint);
+}
+Mistake in_vm(const std::string& lines, const std::string& says, const std::string& hint = "") {
+  return in_file("[[vm]]\nname = \"v\"\n" + lines, says, hint);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    DevicesOfThisMachine, InventoryMistake,
+    testing::Values(
+        in_passed("bdf = \"1\"", "4:1: unknown key 'bdf'", "known here: passthrough, role"),
+        in_passed("rombra = true", "4:1: unknown key 'rombra'; did you mean 'rombar'?"),
+        in_passed("rombar = 1", "4:10: rombar must be true or false"),
+        in_passed("port = 31", "4:8: port is 31; it must be from 1 to 30"),
+        in_passed("function = 8", "4:12: function is 8; it must be from 0 to 7"),
+        in_passed("window_mib = 0", "4:14: window_mib is 0; it must be from 1 to 67108864"),
+        in_passed("traits = [\"spare\"]", "4:10: a device that is passed through cannot be 'spare'"),
+        in_passed("options = { host = \"x\" }", "4:13: option 'host' does not begin with x-", "experimental"),
+        in_passed("options = { x-a = \"1,host=2\" }", "4:13: x-a has a comma in it"),
+        in_passed("options = { x-a = 1.5 }", "4:13: x-a must be true, false, a whole number or a string"),
+        in_passed("role = \"nvme\"", "4:8: the role 'nvme' is taken: by an emulated device", "emulated = false"),
+        in_vm("[[vm.device]]\nrole = \"x\"", "3:1: [[vm.device]] has no passthrough"),
+        in_vm("[[vm.device]]\npassthrough = \"3b\"", "4:15: '3b' is neither an address nor vendor and device",
+              "holdfast list devices --local"),
+        in_vm("[[vm.device]]\npassthrough = \"ffff:10d3\"",
+              "4:15: 'ffff:10d3' is neither an address nor vendor and device"),
+        in_vm("[[vm.device]]\npassthrough = \"8086:10d3\"\n[[vm.device]]\npassthrough = \"8086:10d3\"",
+              "6:15: the role '8086:10d3' is taken: by the device at lab.toml:3:1", "a role of its own"),
+        in_vm("hugepages = \"3M\"", "3:13: no hugepages is called \"3M\"; did you mean \"2M\"?"),
+        in_vm("hugepages = \"1G\"", "3:13: 512 MiB of memory are no whole number of pages of 1G"),
+        in_vm("emulated = false", "3:12: emulated goes with [[vm.device]]: there is none"),
+        in_vm("force = true", "3:9: force goes with [[vm.device]]: there is none")));
 
 TEST(InventorySyntax, IsPointedAtToo) {
   const auto inventory = parse_inventory("[[host]]\nname = \n", "lab.toml");

@@ -24,7 +24,11 @@ class PassthroughCustody : public Custody {
     lease_.emplace(TRY(Lease::take(keeping_.lease, request, keeping_.timing, deadline)));
     if (!lease_->taken_over().empty()) warn(lease_->taken_over());
     auto taken = take_devices(deadline);
-    if (!taken) let_go();
+    if (taken) return taken;
+    let_go();
+    // A skip has room for one sentence: it is to say what can be done about it, too.
+    Error& error = taken.error();
+    if (error.blame == Blame::kPlan && !error.hint.empty()) error.what += fmt::format(" ({})", error.hint);
     return taken;
   }
   Result<void> make_ready(const Deadline& deadline) override {
@@ -78,9 +82,8 @@ class PassthroughCustody : public Custody {
     if (written) written = write_file(file, format_diff(back.changes));
     const auto bad = forbidden(back.changes);
     const PciChange& first = bad.empty() ? back.changes.front() : bad.front();
-    std::string text =
-        fmt::format("{} given back, but {} of config space {} not as before: {}", names, back.changes.size(),
-                    back.changes.size() == 1 ? "register is" : "registers are", first.describe());
+    std::string text = fmt::format("{} given back, but config space is not all as before, at {} place{}: {}", names,
+                                   back.changes.size(), back.changes.size() == 1 ? "" : "s", first.describe());
     text += written ? fmt::format("; all in {}", file.string()) : fmt::format("; {}", written.error().what);
     bad.empty() ? note(std::move(text)) : warn(std::move(text));
   }
