@@ -119,6 +119,9 @@ keep_lab() {
   trap '' INT
   cd "$dir" || return
   ((PPID == parent)) || take_down
+  # Who holds a virtual host is of no interest to real ones, and is forgotten with it.
+  rm -rf leases
+  [[ $verb != up ]] || mkdir leases
   [[ -e id_ed25519 ]] || ssh-keygen -q -t ed25519 -N '' -C virtual-metal -f id_ed25519
   for ((number = 1; number <= hosts; number++)); do
     host=$dir/metal-$number
@@ -227,6 +230,8 @@ start_redfish() {
 describe_lab() {
   local number
   echo '# Which hosts are in this virtual lab? Written by tools/virtual-metal, anew each time.'
+  # What `run` starts is told by its environment where leases are.
+  [[ $verb != up ]] || printf '\n[leases]\nfolder = "%s"\n' "$dir/leases"
   for number in "${!folders[@]}"; do describe_host "${folders[number]}" $((number + 1)); done
 }
 

@@ -150,6 +150,7 @@ std::string without_what_differs(const std::string& inventory) {
   for (const std::string_view line : split(inventory, '\n')) {
     const std::string_view key = trim(line.substr(0, line.find('=')));
     if (line.empty() || line.starts_with('#')) continue;
+    if (line == "[leases]" || key == "folder") continue;  // of a lab that is on fixed ports
     const bool differs = key == "port" || key == "key" || key == "host_key" || key == "password";
     kept += differs ? std::string(key) + "\n" : std::string(line) + "\n";
   }
