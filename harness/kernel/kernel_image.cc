@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/base/digest.h"
+#include "harness/base/digest_memory.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/kernel/bzimage.h"
@@ -33,17 +34,12 @@ namespace {
 /// Changes whenever a record means something else, so that an older program's records are not believed.
 constexpr int kRecordVersion = 1;
 
-/// What is remembered of images: by-stat/<digest of path, size, time, inode> holds the sha256 of the content, and
-/// <sha256>.json what the image said.
+/// What is remembered of images: by-stat/ has the sha256 of their files, and <sha256>.json what the image said.
 class ImageMemory {
  public:
-  explicit ImageMemory(const fs::path& cache_dir) : dir_(cache_dir / "images") {}
+  explicit ImageMemory(const fs::path& cache_dir) : dir_(cache_dir / "images"), files_(dir_ / "by-stat") {}
 
-  std::optional<std::string> digest_of(const std::string& identity) const {
-    auto known = read_file(stat_file(identity));
-    if (!known || known->size() != 64) return std::nullopt;
-    return *std::move(known);
-  }
+  const DigestMemory& files() const { return files_; }
 
   std::optional<KernelImage> recall(const std::string& digest) const {
     const auto text = read_file(record_file(digest));
@@ -70,17 +66,13 @@ class ImageMemory {
     if (make_dirs(dir_)) static_cast<void>(write_file_atomic(record_file(image.sha256), json.dump()).ok());
   }
 
-  void remember_file(const std::string& identity, const std::string& digest) const {
-    if (make_dirs(dir_ / "by-stat")) static_cast<void>(write_file_atomic(stat_file(identity), digest).ok());
-  }
-
  private:
-  fs::path stat_file(const std::string& identity) const { return dir_ / "by-stat" / holdfast::sha256(identity); }
   fs::path record_file(const std::string& digest) const { return dir_ / (digest + ".json"); }
   fs::path dir_;
+  DigestMemory files_;
 };
 
-Result<std::string> identity_of(const fs::path& path) {
+Result<struct stat> look_at(const fs::path& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) {
     const int errnum = errno;
@@ -93,8 +85,7 @@ Result<std::string> identity_of(const fs::path& path) {
         .because(tree ? fmt::format("to build that tree: holdfast kernel build --tree {}", shell_quote(path.string()))
                       : "");
   }
-  return fmt::format("{}\n{} {}.{} {}.{} {}:{}", path.string(), info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec,
-                     info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_dev, info.st_ino);
+  return info;
 }
 
 /// Reads everything that the bytes of a bzImage say; also the text of the embedded configuration.
@@ -117,9 +108,9 @@ Result<KernelImage> dissect(std::string_view file, std::optional<std::string>& c
 Result<KernelImage> inspect_kernel(const fs::path& path, const fs::path& cache_dir, const Deadline& deadline) {
   std::error_code failed;
   const fs::path whole = fs::absolute(path, failed).lexically_normal();
-  const std::string identity = TRY(identity_of(whole));
+  const struct stat facts = TRY(look_at(whole));
   const ImageMemory memory(cache_dir);
-  if (const auto digest = memory.digest_of(identity)) {
+  if (const auto digest = memory.files().recall(whole, facts)) {
     if (auto image = memory.recall(*digest)) {
       image->path = whole;
       return *std::move(image);
@@ -135,7 +126,7 @@ Result<KernelImage> inspect_kernel(const fs::path& path, const fs::path& cache_d
     memory.remember(*image, config);
   }
   image->path = whole;
-  memory.remember_file(identity, digest);
+  memory.files().remember(whole, facts, digest);
   return *std::move(image);
 }
 

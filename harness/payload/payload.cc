@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "harness/base/digest.h"
+#include "harness/base/digest_memory.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/payload/payload_cpio.h"
@@ -26,8 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Changes whenever the same content is packed in another way, so that no older cache entry is taken for it.
-constexpr std::string_view kLayout = "payload 1";
+constexpr std::string_view kLayout = "payload 2";
 constexpr auto kUnusedFor = std::chrono::hours(24 * 7);
+/// The folder, in a cache, of what is known of files that went into payloads.
+constexpr const char* kMemory = "by-stat";
 
 /// A file with its content's digest.
 struct Hashed {
@@ -45,12 +48,12 @@ struct Contents {
   std::string key;
 };
 
-Result<Hashed> hash(const fs::path& path) {
-  std::string sha256 = TRY(sha256_file(path));
-  return Hashed{.path = path, .sha256 = std::move(sha256)};
-}
-
-Result<Contents> look_at(const PayloadSpec& spec, const Deadline& deadline) {
+/// `memory` may be null: then each file is read.
+Result<Contents> look_at(const PayloadSpec& spec, const DigestMemory* memory, const Deadline& deadline) {
+  const auto hash = [memory](const fs::path& path) -> Result<Hashed> {
+    std::string sha256 = TRY(memory != nullptr ? memory->sha256_of(path) : sha256_file(path));
+    return Hashed{.path = path, .sha256 = std::move(sha256)};
+  };
   Contents contents;
   contents.agent = TRY_IN("the agent", hash(spec.agent));
   for (const fs::path& file : spec.files) contents.files.push_back(TRY(hash(file)));
@@ -112,6 +115,7 @@ Result<std::string> write_archive(const Contents& contents, const fs::path& path
   TRY(archive.character_device("dev/null", 1, 3, 0666));
   TRY(archive.character_device("dev/kmsg", 1, 11));
   TRY(archive.file_from("init", contents.agent.path, contents.agent.sha256, 0755));
+  TRY(archive.file("holdfast/agent.sha256", contents.agent.sha256));  // an emulated CPU is slow at finding it out
   for (const Hashed& file : contents.files) {
     TRY(archive.file_from(fmt::format("holdfast/files/{}", file.sha256), file.path, file.sha256, 0644));
   }
@@ -155,21 +159,24 @@ Result<Payload> write_contents(const Contents& contents, const RemoteAccess* rem
 void forget_unused(const fs::path& cache) {
   std::error_code ignored;
   const auto now = fs::file_time_type::clock::now();
-  for (const auto& entry : fs::directory_iterator(cache, ignored)) {
-    const auto used = entry.last_write_time(ignored);
-    if (!ignored && now - used > kUnusedFor) fs::remove(entry.path(), ignored);
+  for (const fs::path& folder : {cache, cache / kMemory}) {
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+      const auto used = entry.last_write_time(ignored);
+      if (!ignored && now - used > kUnusedFor && !entry.is_directory(ignored)) fs::remove(entry.path(), ignored);
+    }
   }
 }
 
 }  // namespace
 
 Result<Payload> write_payload(const PayloadSpec& spec, const fs::path& path, const Deadline& deadline) {
-  const Contents contents = TRY(look_at(spec, deadline));
+  const Contents contents = TRY(look_at(spec, nullptr, deadline));
   return write_contents(contents, spec.remote ? &*spec.remote : nullptr, path, deadline);
 }
 
 Result<Payload> cached_payload(const PayloadSpec& spec, const fs::path& cache, const Deadline& deadline) {
-  const Contents contents = TRY(look_at(spec, deadline));
+  const DigestMemory memory(cache / kMemory);
+  const Contents contents = TRY(look_at(spec, &memory, deadline));
   const fs::path path = cache / (contents.key + ".cpio");
   const fs::path note = cache / (contents.key + ".sha256");
   std::error_code missing;

@@ -78,6 +78,7 @@ TEST_F(PayloadTest, HoldsAgentFilesAndDeviceNodes) {
   EXPECT_EQ(payload->sha256, sha256(bytes));
   auto entries = read_archive(bytes);
   EXPECT_EQ(entries["init"].content, "the agent");
+  EXPECT_EQ(entries["holdfast/agent.sha256"].content, sha256("the agent"));
   EXPECT_EQ(entries["init"].mode, 0100755U);
   EXPECT_EQ(entries["holdfast/files/" + sha256("kernel B\n")].content, "kernel B\n");
   EXPECT_EQ(entries["dev"].mode, 040755U);
