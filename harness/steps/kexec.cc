@@ -58,7 +58,7 @@ Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions&
                                  nonce_word(nonce_, kexecs_ + 1)};
   if (!options.expected.empty()) {
     add_native_drivers(options.expected, natives_);
-    words.push_back(keep_drivers_off(natives_, setup_.target.vital_drivers()));
+    words.push_back(TRY(keep_drivers_off(natives_, setup_.target.vital_drivers())));
   }
   return wire::KexecLoad{.kernel = TRY(kernel.agent().upload(image_for(options).path, deadline)),
                          .initrd = setup_.target.next_initrd(),

@@ -8,6 +8,7 @@ namespace holdfast {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 Bound bound(std::vector<std::string> drivers) {
   Bound device;
@@ -25,19 +26,30 @@ TEST(NativeDrivers, AreThoseOfTheDevicesAndTheirGroups) {
   EXPECT_THAT(natives, ElementsAre("e1000e", "nvme"));
 }
 
-TEST(NativeDrivers, AreKeptOffByTheirInitFunctions) {
-  EXPECT_EQ(keep_drivers_off({"e1000e", "nvme", "virtio-pci"}, {}),
-            "initcall_blacklist=e1000_init_module,nvme_init,virtio_net_driver_init");
+TEST(NativeDrivers, AreKeptOffBuiltInOrAsModules) {
+  EXPECT_EQ(*keep_drivers_off({"e1000e", "nvme", "virtio-pci"}, {}),
+            "initcall_blacklist=e1000_init_module,nvme_init,virtio_net_driver_init "
+            "modprobe.blacklist=e1000e,nvme,virtio_net");
 }
 
-TEST(NativeDrivers, ThatTheTargetLivesByStartAllTheSame) {
-  EXPECT_EQ(keep_drivers_off({"e1000e", "nvme"}, {"e1000e"}), "initcall_blacklist=nvme_init");
-  EXPECT_EQ(keep_drivers_off({"e1000e"}, {"igb", "e1000e"}), "");
+TEST(NativeDrivers, ThatTheTargetLivesByCannotBeKeptOff) {
+  const auto kept = keep_drivers_off({"e1000e", "nvme"}, {"igb", "e1000e"});
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().blame, Blame::kPlan);
+  EXPECT_THAT(kept.error().what, HasSubstr("lives by the driver e1000e"));
+  EXPECT_EQ(*keep_drivers_off({"nvme"}, {"igb", "e1000e"}), "initcall_blacklist=nvme_init modprobe.blacklist=nvme");
 }
 
-TEST(NativeDrivers, OfAnUnknownKindAddNoWord) {
-  EXPECT_EQ(keep_drivers_off({}, {}), "");
-  EXPECT_EQ(keep_drivers_off({"vfio-pci", "someones-own"}, {}), "");
+/// The card's own driver is virtio-pci; sysfs calls the one of the network behind it virtio_net.
+TEST(NativeDrivers, OfVirtioAreThoseOfWhatIsBehindIt) {
+  EXPECT_FALSE(keep_drivers_off({"virtio-pci"}, {"virtio_net"}));
+  EXPECT_EQ(*keep_drivers_off({"virtio-pci"}, {"virtio_blk"}),
+            "initcall_blacklist=virtio_net_driver_init modprobe.blacklist=virtio_net");
+}
+
+TEST(NativeDrivers, OfAnUnknownKindAreKeptOffAsModules) {
+  EXPECT_EQ(*keep_drivers_off({}, {}), "");
+  EXPECT_EQ(*keep_drivers_off({"vfio-pci", "someones-own"}, {}), "modprobe.blacklist=someones_own");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "lab/metal/host_devices.h"
 #include "lab/metal/management_network.h"
 #include "lab/metal/protected_devices.h"
+#include "lab/metal/vital_drivers.h"
 
 namespace holdfast::lab {
 namespace {
@@ -61,7 +62,10 @@ class Launching {
     HostAgent agent = TRY(delivery.agent(spec_.agent, deadline_));
     const bool initramfs = spec_.host.payload == Host::Payload::kInitramfs;
     if (initramfs) management_ = TRY(management_network(own_.ssh, deadline_));
-    TRY(spare_what_it_lives_by(*agent.agent, initramfs ? management_.network.mac : spec_.host.ssh.host.address));
+    const auto facts = TRY(agent.agent->call(
+        wire::HostFacts{.control = initramfs ? management_.network.mac : spec_.host.ssh.host.address}, deadline_));
+    TRY(spare_what_it_lives_by(facts));
+    if (!initramfs) launch_.vital_drivers = TRY(drivers_it_lives_by(own_.ssh, facts, deadline_));
     wire::KexecLoad load;
     load.kernel = TRY(delivery.bring(spec_.boot.kernel, deadline_));
     load.initrd = initramfs ? TRY(initramfs_payload(delivery)) : TRY(rootfs_payload(delivery));
@@ -76,8 +80,7 @@ class Launching {
 
  private:
   /// Whatever the inventory says: a device that the host's own system needs is none to be tested.
-  Result<void> spare_what_it_lives_by(Agent& agent, const std::string& control) {
-    const auto facts = TRY(agent.call(wire::HostFacts{.control = control}, deadline_));
+  Result<void> spare_what_it_lives_by(const wire::HostFactsReply& facts) {
     const std::string listing = TRY(own_.ssh.ask({"sh", "-c", kListDevices}, deadline_));
     std::vector<Device> devices;
     for (const LocatedDevice& one : locate(spec_.host.devices, listing)) {

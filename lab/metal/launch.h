@@ -27,7 +27,7 @@ struct Launch {
   SshAccess access;          ///< the way to them, with the host key that they show
   RunningSystem left;        ///< the host's own system, as it was
   std::string initrd;        ///< for wire::KexecLoad of the kernels after kernel A
-  std::vector<std::string> vital_drivers;
+  std::vector<std::string> vital_drivers;  ///< of the management card; with a root file system, of what that needs
   std::map<std::string, std::string> facts;
 };
 

@@ -17,6 +17,9 @@ test_devices=(
   'testdev|0000:00:12.0|pci-testdev|'
 )
 
+# At 0000:0a:00.0 is one more that no inventory has by itself: a card with the driver of the management card. It comes
+# behind that one, which is to be eth0.
+
 # Sets `machine` to QEMU's argv. no_timer_check: a busy machine emulates the timer so late that the kernel would give it
 # up and panic. Run in the host's folder: the sockets' full paths may be longer than a socket's path can be.
 machine_argv() {
@@ -41,6 +44,8 @@ machine_argv() {
     -device xio3130-downstream,id=down1,bus=up,chassis=6,slot=6,addr=0x0
     -device xio3130-downstream,id=down2,bus=up,chassis=7,slot=7,addr=0x1 -device e1000e,bus=down1,netdev=net3,romfile=
     -device pci-testdev,addr=0x12
+    -device pcie-root-port,id=rp6,chassis=8,slot=8,addr=0x6 -netdev hubport,id=net6,hubid=0
+    -device virtio-net-pci,bus=rp6,netdev=net6,romfile=,disable-legacy=on
     -kernel vmlinuz -initrd initrd -append 'root=/dev/vda rw net.ifnames=0 console=ttyS0,115200 quiet panic=5 no_timer_check')
 }
 

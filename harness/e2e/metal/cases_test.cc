@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
+
+#include "harness/base/text.h"
 #include "harness/e2e/metal/bench_test.h"
 
 namespace holdfast::e2e {
@@ -29,6 +32,60 @@ TEST_F(MetalRun, PreservesAndRetrievesUnderTheNamesOfTheBuiltInMachine) {
   const Output same = built_in.run({"run", "--filter", filter, "--device", "e1000e"});
   EXPECT_EQ(same.status.code, 0) << same.out << same.err;
   EXPECT_EQ(names_in(reports), names_in(read_junit(built_in.junit())));
+}
+
+/// The cases of a plan, "Retrieve.MemoryAndDeviceStayTogether", and what is to become of them.
+std::map<std::string, std::string> planned(const Program& program, std::vector<std::string> words) {
+  words.insert(words.begin(), "run");
+  words.emplace_back("--dry-run");
+  const Output plan = program.run(words);
+  EXPECT_EQ(plan.status.code, 0) << plan.err;
+  std::map<std::string, std::string> cases;
+  for (const std::string_view line : split(plan.out, '\n')) {
+    const size_t name =
+        line.find(' ') == std::string_view::npos ? line.size() : line.find_first_not_of(' ', line.find(' '));
+    if (name >= line.size() || line.starts_with("TARGET ")) continue;
+    const size_t end = std::min(line.find(' ', name), line.size());
+    cases.emplace(line.substr(name, end - name), trim(line.substr(end)));
+  }
+  return cases;
+}
+
+TEST_F(MetalRun, PlansThePreserveAndRetrieveCasesOfTheBuiltInMachine) {
+  const std::vector<std::string> filter{"--filter", "Preserve.*:Retrieve.*"};
+  auto with_lab = filter;
+  with_lab.insert(with_lab.end(), {"--lab", lab_->inventory()});
+  for (const char* role : {"e1000e", "nvme", "edu", "e1000e-switch", "testdev"}) {
+    with_lab.insert(with_lab.end(), {"--device", role});
+  }
+  const auto on_metal = planned(program_, with_lab);
+  const auto built_in = planned(program_, filter);
+  EXPECT_GT(on_metal.size(), 30U);
+  for (const auto& [name, plan] : on_metal) EXPECT_TRUE(built_in.contains(name)) << name;
+  // What only the built-in machine has is a device that is the host's way out, or needs buses that may move.
+  for (const auto& [name, plan] : built_in) {
+    if (name.ends_with("/virtio-net")) continue;
+    ASSERT_TRUE(on_metal.contains(name)) << name;
+    if (name.starts_with("Preserve.DeviceKeepsItsAddressWhenBusesAreRenumbered")) continue;
+    EXPECT_EQ(on_metal.at(name), plan) << name;
+  }
+}
+
+/// Kernel B cannot be kept from giving the card to the driver that the management network needs.
+TEST_F(MetalRun, ADeviceWithTheManagementCardsDriverIsNoReasonToCutTheNetwork) {
+  const std::string text = *read_file(lab_->inventory()) +
+                           "\n[[host.device]]\nrole = \"second-card\"\nbdf = \"0000:0a:00.0\"\n"
+                           "traits = [\"msix\", \"native-driver\"]\n";
+  const std::filesystem::path inventory = lab_->folder() / "shared-driver.toml";
+  ASSERT_TRUE(write_file(inventory, text));
+  const Output output = program_.run(
+      {"run", "--lab", inventory, "-v", "--filter", "Preserve.DeviceKeepsItsAddress", "--device", "second-card"},
+      Millis(900'000));
+  constexpr int kAllSkipped = 4;
+  EXPECT_EQ(output.status.code, kAllSkipped) << output.out << output.err;
+  const CaseReport kept = report_of("Preserve.second-card.DeviceKeepsItsAddress");
+  EXPECT_EQ(kept.verdict, "skipped") << output.out;
+  EXPECT_THAT(kept.message, HasSubstr("lives by the driver virtio_net"));
 }
 
 TEST_F(MetalRun, WhatIsHeldIsNotTouchedBySomebodyElse) {
