@@ -48,6 +48,11 @@ Result<std::string> ipmi(const IpmiAccess& bmc, std::vector<std::string> words, 
     error.hint = "check the user and the password of this BMC in the inventory, and that IPMI over LAN is on";
   } else if (said.find("Unable to establish") != std::string::npos) {
     error.what += ": no session could be had";
+  } else if (const size_t no = said.rfind(" failed: "); output && no != std::string::npos) {
+    // The sentence of ipmitool for a completion code that is not 0 (ipmi_chassis.c, ipmi_mc.c).
+    error.errnum = EREMOTEIO;
+    error.what +=
+        fmt::format(": it answers \"{}\"", printable(trim(said.substr(no + 9, said.find('\n', no) - no - 9))));
   }
   return std::move(error).with("ipmitool", printable(last_lines(said, 40)));
 }

@@ -28,6 +28,7 @@ struct PowerPace {
   Millis believe{15'000};    ///< until a switch that shows no effect is told again: a board takes some seconds
   int tells = 5;             ///< so often; then the switch lied
   Millis retry_every{2000};  ///< when the switch does not answer
+  Millis busy{20'000};       ///< for one that answers with a no: it may be busy
   Millis patience{120'000};  ///< for a switch that does not answer: a BMC is back from its own restart by then
   Millis pause{5000};        ///< between off and on again: capacitors keep a board up for a while
 };
@@ -76,6 +77,7 @@ Result<std::unique_ptr<HostPower>> make_power(const PowerAccess& access, const P
 template <class T, class Attempt>
 Result<T> HostPower::patiently(const Deadline& deadline, const Attempt& attempt) const {
   const Deadline enough = deadline.at_most(pace_.patience);
+  const Deadline enough_of_no = deadline.at_most(pace_.busy);
   std::optional<Error> before;
   while (true) {
     Result<T> result = attempt();
@@ -83,7 +85,8 @@ Result<T> HostPower::patiently(const Deadline& deadline, const Attempt& attempt)
     // An attempt that was cut short says less than the one before. And who refuses our password will do so again, and
     // may lock the account.
     if (result.error().errnum == ETIME && before) return *std::move(before);
-    if (result.error().errnum != 0 || enough.expired()) return result;
+    const bool says_no = result.error().errnum == EREMOTEIO;
+    if ((result.error().errnum != 0 && !says_no) || (says_no ? enough_of_no : enough).expired()) return result;
     before = std::move(result).error();
     if (wait_until(enough.at_most(pace_.retry_every)) == Wake::kStopped) return wait_error(Wake::kStopped, "power");
   }

@@ -14,6 +14,10 @@ class IpmiPower : public HostPower, private Bmc {
   IpmiPower(const IpmiAccess& bmc, const PowerPace& pace) : HostPower(pace), bmc_(bmc) {}
 
   Result<void> reset(const Deadline& deadline) override {
+    // A BMC may well say yes, and nothing comes of it.
+    if (TRY(state(deadline)) == State::kOff) {
+      return lab_error("powered-off", fmt::format("{}: the power is off, where a reset does nothing", describe()));
+    }
     return patiently<void>(deadline, [&] { return say({"chassis", "power", "reset"}, deadline); });
   }
   std::string describe() const override { return "IPMI at " + name_of(bmc_); }

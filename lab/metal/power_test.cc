@@ -123,6 +123,28 @@ TEST_F(IpmiPowerTest, ReportsABmcWhoseSwitchFails) {
   EXPECT_THAT(switched.error().type(), testing::AnyOf("lab.bmc", "lab.power-lied"));
 }
 
+TEST_F(IpmiPowerTest, ResetsNothingThatIsOff) {
+  bmc_->set_switch(RealBmc::Switch::kLies);
+  const auto reset = power_->reset(soon());
+  ASSERT_FALSE(reset) << "a BMC that lies would be believed";
+  EXPECT_EQ(reset.error().type(), "lab.powered-off");
+  EXPECT_EQ(bmc_->told(), "");
+}
+
+TEST_F(IpmiPowerTest, IsLessPatientWithARefusalThanWithSilence) {
+  bmc_->set_switch(RealBmc::Switch::kFails);
+  PowerPace pace = kQuick;
+  pace.busy = Millis(1000);
+  const auto power = *make_power({.kind = PowerAccess::Kind::kIpmi, .ipmi = bmc_->access()}, pace);
+  bmc_->set_power(true);
+  const auto began = Deadline::Clock::now();
+  const auto reset = power->reset(soon());
+  ASSERT_FALSE(reset);
+  EXPECT_EQ(reset.error().errnum, EREMOTEIO) << reset.error().what;
+  EXPECT_THAT(reset.error().what, HasSubstr("it answers"));
+  EXPECT_LT(Deadline::Clock::now() - began, pace.patience / 2);
+}
+
 TEST_F(IpmiPowerTest, EndsWhenStopped) {
   bmc_->set_switch(RealBmc::Switch::kLies);
   const auto stop = Stop::create();
