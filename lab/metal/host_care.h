@@ -28,7 +28,7 @@ class HostCare {
   virtual Result<void> record(const HostFiles& files) = 0;
   virtual void stop_recording() = 0;
   /// After a case, which leaves a test kernel behind: back to the stable system, where ssh answers with the pinned key.
-  /// The ordinary way is no recovery and makes no event.
+  /// What that takes is told as an event too, though it is no recovery: "way home by chassis reset".
   virtual Result<void> come_home(const Deadline& deadline) = 0;
   /// All of the health gate; changes nothing on the host.
   virtual Result<void> examine(const Deadline& deadline) = 0;

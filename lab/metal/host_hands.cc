@@ -14,8 +14,8 @@
 namespace holdfast::lab {
 namespace {
 
-/// One try to reach a host that ought to be up.
-constexpr Millis kTry{20'000};
+/// One try to reach a host that ought to be up: a slow sshd takes its time.
+constexpr Millis kTry{30'000};
 /// For a console that was just opened, or lost, before the gate listens to it.
 constexpr Millis kConsoleOpens{30'000};
 /// For a switch or a console that has the host begin anew after a case.
@@ -50,8 +50,17 @@ class HostHands : public HostCare {
     auto reached = reach_system(host_.ssh, runtime_dir_, deadline.at_most(scaled(kTry)));
     if (reached && !reached->system.is_test_kernel()) return {};
     if (reached) seen_ = reached->system.boot_id;
-    TRY(restart(deadline.at_most(scaled(kRestart))));
-    return stable_up(deadline.at_most(scaled(kStableLimit)));
+    const auto began = Deadline::Clock::now();
+    auto home = restart(deadline.at_most(scaled(kRestart)));
+    if (home) home = stable_up(deadline.at_most(scaled(kStableLimit)));
+    const std::string by = std::exchange(restarted_by_, {});
+    if (by.empty() || (!home && home.error().kind == "stopped")) return home;
+    tell({.rung = "way home by " + by,
+          .ok = home.ok(),
+          .took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began),
+          .why = home ? "" : fmt::format("{}: {}", home.error().type(), home.error().what)},
+         "it was left in a test kernel");
+    return home;
   }
 
   Result<void> examine(const Deadline& deadline) override {
@@ -85,7 +94,7 @@ class HostHands : public HostCare {
       TRY(stable_up(within));
       return healthy(within);
     };
-    means.on_rung = [&](const RungReport& report) { tell(report, why); };
+    means.on_rung = [&](const RungReport& report) { tell(report, why.what); };
     return recover(means, until);
   }
 
@@ -128,9 +137,14 @@ class HostHands : public HostCare {
   Result<void> restart(const Deadline& deadline) {
     if (!power_.empty()) {
       HostPower& power = *power_.front();
-      return TRY(power.state(deadline)) == Power::State::kOff ? power.on(deadline) : power.reset(deadline);
+      const auto by = [&](Rung rung) { restarted_by_ = fmt::format("{} ({})", to_string(rung), power.describe()); };
+      by(power.bmc() != nullptr ? Rung::kReset : Rung::kPowerCycle);
+      if (TRY(power.state(deadline)) == Power::State::kOn) return power.reset(deadline);
+      by(Rung::kPowerOn);
+      return power.on(deadline);
     }
     if (!recorder_) return lab_error("no-power", fmt::format("nothing can restart {}", host_.name));
+    restarted_by_ = to_string(Rung::kSysrq);
     return recorder_->send_sysrq('b', deadline);
   }
 
@@ -155,14 +169,14 @@ class HostHands : public HostCare {
     }
   }
 
-  void tell(const RungReport& report, const Error& why) {
+  void tell(const RungReport& report, const std::string& why) {
     if (report.why.starts_with("left out: ")) return;  // not tried
     last_rung_ = report.rung;
     events_.on(Recovery{.target = host_.name,
                         .rung = report.rung,
                         .ok = report.ok,
                         .took = report.took,
-                        .why = report.ok ? why.what : report.why});
+                        .why = report.ok ? why : report.why});
   }
 
   const Host host_;
@@ -172,6 +186,7 @@ class HostHands : public HostCare {
   std::unique_ptr<ConsoleRecorder> recorder_;
   std::string seen_;  ///< boot id of the system that was reached last
   std::string last_rung_;
+  std::string restarted_by_;  ///< the rung that restart() used
 };
 
 Result<std::vector<std::unique_ptr<HostPower>>> switches_of(const Host& host) {

@@ -50,6 +50,20 @@ TEST(HostHands, SayWhatIsWrongWithAHostThatDoesNotAnswer) {
   EXPECT_EQ((*hands)->last_rung(), "ssh reboot");
 }
 
+TEST(HostHands, TellOfTheWayHomeToo) {
+  const TempDir dir = *TempDir::create("hf");
+  Host host = dead_host();
+  PowerAccess power;
+  power.kind = PowerAccess::Kind::kExec;
+  power.on = power.off = power.state = {"/bin/false"};
+  host.power = {power};
+  Recoveries events;
+  const auto hands = make_host_hands(host, events);
+  ASSERT_TRUE(hands);
+  EXPECT_FALSE((*hands)->come_home(Deadline::after(Millis(3000))));
+  EXPECT_THAT(events.rungs, ElementsAre(testing::StartsWith("way home by power cycle (")));
+}
+
 TEST(HostHands, TouchNothingOfAHostThatIsLost) {
   const TempDir dir = *TempDir::create("hf");
   const std::string touched = (dir.path() / "touched").string();
