@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// An agent that is free says hello at once; one that does not is kept by a connection that broke.
+/// An agent that is free says hello at once, as fast as the way to it is; one that does not is kept by a connection
+/// that broke.
 constexpr Millis kHello{5000};
 /// Between two tries to reach an agent that is about to listen, or about to go.
 constexpr Millis kPause{100};
@@ -164,7 +165,7 @@ Result<HostAgent> Delivery::agent(const fs::path& program, const Deadline& deadl
   bool ended_bridges = false;
   int more_tries = 5;  // an agent that is about to go may hang up on us
   while (true) {
-    auto host = bridge_to_agent(*ssh_, bridge, "", deadline.at_most(kHello));
+    auto host = bridge_to_agent(*ssh_, bridge, "", deadline.at_most(kHello + ssh_->login_took()));
     if (host && host->agent->hello().agent_build == build) return host;
     if (host) {
       TRY(make_room(*std::move(host), deadline));

@@ -6,14 +6,13 @@
 #include <algorithm>
 
 #include "harness/base/text.h"
+#include "lab/metal/login_patience.h"
 
 namespace holdfast::lab {
 namespace {
 
 /// Between two tries to reach a host that is about to come up.
 constexpr Millis kPause{1000};
-/// One try: longer than ssh's own patience with a host that does not answer.
-constexpr Millis kTry{15'000};
 
 constexpr const char* kWho = "cat /proc/sys/kernel/random/boot_id; uname -r; cat /proc/cmdline";
 
@@ -46,10 +45,12 @@ Result<SystemConnection> reach_system(const SshAccess& access, const std::filesy
 
 Result<SystemConnection> await_own_system(const SshAccess& access, const std::filesystem::path& runtime_dir,
                                           const Deadline& deadline) {
+  LoginPatience patience;
   while (true) {
-    auto reached = reach_system(access, runtime_dir, deadline.at_most(kTry));
+    auto reached = reach_system(access, runtime_dir, patience.begin(deadline));
     if (reached && !reached->system.is_test_kernel()) return reached;
     if (!reached && is_final(reached.error())) return reached;
+    if (!reached) patience.failed();
     if (wait_until(deadline.at_most(kPause)) == Wake::kStopped) {
       return wait_error(Wake::kStopped, fmt::format("{}'s own system", access.host.address));
     }

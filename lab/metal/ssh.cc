@@ -114,6 +114,7 @@ Result<Ssh> Ssh::open(const SshAccess& access, const fs::path& runtime_dir, std:
 }
 
 Result<void> Ssh::await_master(const Deadline& deadline) {
+  const auto began = Deadline::Clock::now();
   std::error_code ignored;
   while (!fs::exists(socket(), ignored)) {
     if (master_.poll()) {
@@ -131,6 +132,7 @@ Result<void> Ssh::await_master(const Deadline& deadline) {
           .with("ssh", printable(read_or_nothing(folder_ / "words")));
     }
   }
+  login_took_ = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began);
   return {};
 }
 

@@ -39,7 +39,8 @@ class Ssh {
   Ssh(Ssh&& other) noexcept
       : access_(std::move(other.access_)),
         folder_(std::exchange(other.folder_, {})),
-        master_(std::move(other.master_)) {}
+        master_(std::move(other.master_)),
+        login_took_(other.login_took_) {}
   Ssh& operator=(Ssh&&) = delete;
   ~Ssh() { close(); }
 
@@ -70,6 +71,8 @@ class Ssh {
   void close();
 
   const SshAccess& access() const { return access_; }
+  /// How long it took to log in: what a host needs for a handful of messages each way.
+  Millis login_took() const { return login_took_; }
 
  private:
   Ssh(SshAccess access, std::filesystem::path folder, Process master)
@@ -82,6 +85,7 @@ class Ssh {
   SshAccess access_;
   std::filesystem::path folder_;
   Process master_;
+  Millis login_took_{0};
 };
 
 /// The "SHA256:..." of a public key of the form "ssh-ed25519 AAAA..."; empty when ssh-keygen cannot tell.
