@@ -52,6 +52,15 @@ std::string_view complaint_of_agent(std::string_view console) {
 
 /// Nothing came from a machine that runs: what was the last sign of life?
 Error from_silence(const Circumstances& circumstances) {
+  if (circumstances.agent && !circumstances.agent->idle) {
+    return kernel_error("hang", fmt::format("the agent does not come back from the kernel: on the console it says that "
+                                            "it is {}",
+                                            circumstances.agent->doing));
+  }
+  if (circumstances.agent) {
+    return lab_error("link", "the kernel runs and its agent waits, as it says on the console, but its link is gone")
+        .because("look at the network between here and the host: its cable, its switch port, its address");
+  }
   if (circumstances.phase == Phase::kBoot || circumstances.phase == Phase::kWait) {
     if (circumstances.console.find(kAgentBanner) != std::string::npos) {
       return lab_error("link", "the agent is up in the guest but its link is not")
@@ -70,11 +79,11 @@ Error from_silence(const Circumstances& circumstances) {
   return kernel_error("hang", "the kernel stopped answering");
 }
 
+}  // namespace
+
 bool is_silence(const Error& error) {
   return error.blame == Blame::kLab && (error.kind == "timeout" || error.kind == "link");
 }
-
-}  // namespace
 
 std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes) {
   const auto crash = worst(crashes);

@@ -9,12 +9,15 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/diagnosis.h"
+#include "harness/roll_call.h"
 
 namespace holdfast {
 
 namespace {
 /// How long a machine may take to say that it is well, when something else went wrong.
 constexpr Millis kAliveLimit{5000};
+/// How long an agent may take to answer on a serial line, three times over.
+constexpr Millis kRollCallLimit{6000};
 }  // namespace
 
 Running::Running(Scenario& scenario, std::unique_ptr<Agent> agent, const KernelImage& kernel)
@@ -57,11 +60,16 @@ void Scenario::intend(std::string action, Properties details) {
 
 Error Scenario::diagnose(Phase phase, Error error) {
   Circumstances circumstances{.phase = phase, .machine = {}, .console = {}, .crashes = {}};
+  const auto at_least = [this](Millis limit) { return Deadline::after(std::max(limit, scaled(limit)), setup_.stop); };
   if (error.kind != "stopped") {
-    auto alive = setup_.target.alive(Deadline::after(std::max(kAliveLimit, scaled(kAliveLimit)), setup_.stop));
+    auto alive = setup_.target.alive(at_least(kAliveLimit));
     if (!alive) circumstances.machine = std::move(alive).error();
   }
   circumstances.console = crashes_.words_of_this_kernel();
+  auto* const answers = dynamic_cast<AnswersOnConsole*>(&setup_.target);
+  if (answers != nullptr && is_silence(error) && !circumstances.machine) {
+    circumstances.agent = answers->call_agent(at_least(kRollCallLimit));
+  }
   circumstances.crashes = crashes_.look().findings;
   return judge(std::move(error), circumstances);
 }

@@ -2,7 +2,8 @@
 //
 // Mount the file systems that the kernel speaks through; load the modules of the payload in their order; open the link
 // (a virtio port by its name, else the second serial port); then serve it for ever. A payload that describes a network
-// makes its machine reachable by that instead: interface, sshd, and a unix socket for those that sshd lets in.
+// makes its machine reachable by that instead: interface, sshd, and a unix socket for those that sshd lets in. Since a
+// network can be cut, the console then is a second way to find out that the agent lives.
 #include "harness/agent/init.h"
 
 #include <fcntl.h>
@@ -21,11 +22,13 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "harness/agent/daemon.h"
 #include "harness/agent/identity.h"
 #include "harness/agent/network.h"
+#include "harness/agent/roll_call.h"
 #include "harness/agent/server.h"
 #include "harness/agent/ssh_service.h"
 #include "harness/agent/sysfs.h"
@@ -209,6 +212,10 @@ void run_as_init() {
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
   const Registry registry = all_verbs();
   const auto never = Stop::create();
+  if (network && never) {
+    // Not earlier: sshd's keeper is forked from a process of one thread.
+    std::thread([&] { answer_roll_calls(STDIN_FILENO, state.occupation, *never); }).detach();
+  }
   if (network) say(fmt::format("up at {}, boot_id {}", network->address, state.hello.boot_id));
   while (true) {
     try {

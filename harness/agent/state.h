@@ -9,13 +9,14 @@
 #include "harness/agent/files.h"
 #include "harness/agent/handles.h"
 #include "harness/agent/holders.h"
+#include "harness/agent/occupation.h"
 #include "harness/agent/write_jobs.h"
 #include "harness/base/deadline.h"
 #include "harness/wire/verbs_system.h"
 
 namespace holdfast::agent {
 
-/// All of it survives the connections; one thread uses it.
+/// All of it survives the connections; one thread uses it, but for `occupation`.
 struct State {
   State(wire::Hello identity, Files given, const Stop* stop_)
       : hello(std::move(identity)), files(std::move(given)), stop(stop_), drivers(jobs) {}
@@ -29,6 +30,7 @@ struct State {
   Handles handles;
   Holders holders;
   BusyThreads busy;
+  Occupation occupation;
   bool crash_kernel_loaded = false;   ///< by a request to this agent
   Channel* channel = nullptr;         ///< the connection whose request is being served
   std::function<void()> after_reply;  ///< done when the reply has been sent

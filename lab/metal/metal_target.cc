@@ -17,12 +17,14 @@
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/roll_call.h"
 #include "harness/wire/network.h"
 #include "lab/console/console_clients.h"
 #include "lab/console/serial_console.h"
 #include "lab/metal/delivery.h"
 #include "lab/metal/last_words.h"
 #include "lab/metal/launch.h"
+#include "lab/metal/login_patience.h"
 #include "lab/metal/own_system.h"
 
 namespace holdfast::lab {
@@ -30,15 +32,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// One try to reach a kernel that is about to come up, and the pause behind it.
-constexpr Millis kTry{15'000};
+/// Between two tries to reach a kernel that is about to come up.
 constexpr Millis kPause{500};
 /// How long the line to a kernel that was left is listened to for its refusal, between two tries.
 constexpr Millis kListen{300};
 /// After an oops or the like the kernel may still come up; longer than this it is not waited for.
 constexpr Millis kAfterOops{30'000};
-/// A look at the host's own system, to find out whether it is back.
-constexpr Millis kLookAtOwn{15'000};
 /// Whether somebody switched it off: so long at most for one answer, and so often while a kernel is waited for.
 constexpr Millis kAskPower{15'000};
 constexpr Millis kAskPowerEvery{10'000};
@@ -63,7 +62,7 @@ struct Connection {
   std::optional<HostAgent> agent;
 };
 
-class MetalTarget : public Target {
+class MetalTarget : public Target, public AnswersOnConsole {
  public:
   MetalTarget(MetalConfig config, std::unique_ptr<SerialConsole> console)
       : config_(std::move(config)), console_(std::move(console)) {
@@ -85,6 +84,11 @@ class MetalTarget : public Target {
   std::map<std::string, std::string> facts() const override;
   Power& power() override { return *config_.power; }
   Console& console() override { return *console_; }
+  /// In the host's own root file system somebody else reads there.
+  std::optional<Presence> call_agent(const Deadline& deadline) override {
+    if (config_.host.payload != Host::Payload::kInitramfs || config_.console_socket.empty()) return std::nullopt;
+    return call_over_console(*console_, deadline);
+  }
 
  private:
   /// To be asked only behind a boot that went well.
@@ -117,6 +121,7 @@ class MetalTarget : public Target {
   std::string boot_id_;                            ///< of the kernel that was spoken to last
   std::unique_ptr<Connection> now_;                ///< to that kernel
   std::vector<std::unique_ptr<Connection>> past_;  ///< ended; a Link that somebody still holds watches their pidfd
+  LoginPatience patience_;                         ///< with the sshd of all of them
   std::optional<Error> failure_;                   ///< why there is no kernel under test any more
 };
 
@@ -245,7 +250,7 @@ Result<void> MetalTarget::judge_own(const RunningSystem& system) const {
 
 /// Who answers with another key than this boot's is looked at.
 Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
-  const auto own = reach_system(config_.host.ssh, config_.runtime_dir, deadline.at_most(kLookAtOwn));
+  const auto own = reach_system(config_.host.ssh, config_.runtime_dir, deadline.at_most(patience_.span()));
   if (!own) {
     if (own.error().kind == "host-key" || own.error().kind == "stopped") return own.error();
     return {};
@@ -299,8 +304,9 @@ Result<std::unique_ptr<Agent>> MetalTarget::connect(const Deadline& deadline) {
       if (auto on = not_switched_off(deadline); !on) return fails(std::move(on).error());
       ask_power = Deadline::after(kAskPowerEvery);
     }
-    auto agent = try_kernel(deadline.at_most(kTry));
+    auto agent = try_kernel(patience_.begin(deadline));
     if (agent) return agent;
+    patience_.failed();
     if (agent.error().blame != Blame::kLab) return fails(std::move(agent).error());
     const std::string kind = agent.error().kind;
     if (kind.starts_with("wrong-") || kind == "lease-lost" || kind == "ssh-auth") return agent;
@@ -321,7 +327,8 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
   if (auto trouble = console_->trouble()) return *std::move(trouble);
   if (now_ && now_->ssh.alive()) return {};
   TRY(config_.may_touch());
-  auto away = own_system_is_away(deadline);
+  // A host that is off answers to no ssh: half of the time is its switch's.
+  auto away = own_system_is_away(deadline.at_most(deadline.remaining() / 2));
   if (!away && away.error().blame == Blame::kKernel) {
     failure_ = away.error();
     return away;

@@ -1,0 +1,56 @@
+// How does the agent of a machine that is reached by a network answer when the network is gone?
+//
+// In a thread of its own: the one that serves may be stuck in the kernel, and that is what the answer then says.
+#include "harness/agent/roll_call.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "harness/wire/roll_call.h"
+
+namespace holdfast::agent {
+namespace {
+
+/// Longer than any roll call: what came before is none.
+constexpr size_t kLongestLine = 256;
+/// Before a console that failed is read again.
+constexpr Millis kPause{1000};
+
+}  // namespace
+
+std::optional<std::string> answer_to(std::string_view line, const Occupation& occupation) {
+  const size_t at = line.rfind(wire::kRollCall);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view nonce = trim(line.substr(at + wire::kRollCall.size()));
+  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (nonce.empty() || nonce.size() > wire::kLongestNonce || !std::ranges::all_of(nonce, is_hex)) return std::nullopt;
+  return wire::roll_answer(nonce) + occupation.describe() + std::string(wire::kRollAnswerEnd);
+}
+
+void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop) {
+  std::string begun;
+  std::array<char, kLongestLine> piece;
+  while (wait_readable(console, Deadline::never(&stop)) == Wake::kReady) {
+    const ssize_t got = ::read(console, piece.data(), piece.size());
+    if (got <= 0) {
+      wait_until(Deadline::after(kPause, &stop));
+      continue;
+    }
+    begun.append(piece.data(), static_cast<size_t>(got));
+    for (size_t end = begun.find('\n'); end != std::string::npos; end = begun.find('\n')) {
+      // At the begin of a line, whatever stands there already.
+      if (const auto answer = answer_to(std::string_view(begun).substr(0, end), occupation)) {
+        static_cast<void>(write_all(console, fmt::format("\n{}\n", *answer)));
+      }
+      begun.erase(0, end + 1);
+    }
+    if (begun.size() > kLongestLine) begun.clear();
+  }
+}
+
+}  // namespace holdfast::agent

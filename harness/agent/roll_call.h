@@ -1,0 +1,19 @@
+// How does the agent of a machine that is reached by a network answer when the network is gone?
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "harness/agent/occupation.h"
+
+namespace holdfast::agent {
+
+/// The answer to a line of the console; nothing when it is no roll call.
+std::optional<std::string> answer_to(std::string_view line, const Occupation& occupation);
+
+/// Reads lines from `console` and answers there, until stopped. A console that ends or fails is tried again now and
+/// then.
+void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop);
+
+}  // namespace holdfast::agent
