@@ -21,6 +21,8 @@ make_fault() {
     steal-sol\ [1-9]*) steal_console "$host" "$value" ;;
     'network down') "$parts/qmp" "$host" set_link '{"name":"management","up":false}' >/dev/null ;;
     'network up') "$parts/qmp" "$host" set_link '{"name":"management","up":true}' >/dev/null ;;
+    'frozen on') "$parts/qmp" "$host" stop >/dev/null ;;
+    'frozen off') "$parts/qmp" "$host" cont >/dev/null ;;
     'slow-network off') "$parts/qmp" "$host" object-del '{"id":"slow"}' >/dev/null ;;
     slow-network\ [1-9]*)
       "$parts/qmp" "$host" object-add \
@@ -45,6 +47,7 @@ heal_host() {
   echo bmc-back >"$1/requests"
   if [[ $("$parts/power" "$1" hand get power) == power:1 ]]; then
     "$parts/qmp" "$1" set_link '{"name":"management","up":true}' >/dev/null
+    "$parts/qmp" "$1" cont >/dev/null
     "$parts/qmp" "$1" object-del '{"id":"slow"}' >/dev/null || true
   fi
 }

@@ -13,6 +13,10 @@ namespace holdfast::e2e {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Has a kernel wait for ever, for a disk that never comes.
+constexpr const char* kSilentEnd = "rdinit=/nonexistent root=/dev/nonexistent rootwait";
+
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -23,14 +27,26 @@ class MetalFaults : public Bench {
     Process run = program_.start(run_words(more));
     code_ = end_of(run);
   }
-  /// Waits until the ladder has been through that rung.
-  testing::AssertionResult has_tried(const std::string& rung) const {
-    const std::string event = "\"rung\":\"" + rung;
-    if (program_.wait_for_journal([&](const auto& journal) { return journal.find(event) != std::string::npos; },
-                                  Millis(400'000))) {
-      return testing::AssertionSuccess();
-    }
-    return testing::AssertionFailure() << rung << " was not tried\n" << said();
+  /// Waits until the journal has a line with all of these words.
+  testing::AssertionResult is_told(const std::vector<std::string>& words) const {
+    const auto has_all = [&](std::string_view line) {
+      return std::ranges::all_of(words, [&](const std::string& word) { return line.find(word) != line.npos; });
+    };
+    const auto told = [&](const std::string& journal) { return std::ranges::any_of(split(journal, '\n'), has_all); };
+    if (program_.wait_for_journal(told, Millis(600'000))) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << testing::PrintToString(words) << " is not in the journal\n" << said();
+  }
+  /// Waits until that rung was tried for nothing.
+  testing::AssertionResult was_no_help(const std::string& rung) const {
+    return is_told({"\"rung\":\"" + rung, "\"ok\":false"});
+  }
+  /// Begins a run, and breaks something while kernel A takes kernel B: that takes some seconds.
+  Process run_until_load_breaks(const std::vector<std::string>& how) {
+    Process run = program_.start(run_words({"--timeout-scale", "0.4"}));
+    EXPECT_TRUE(comes_to(kHit, "load"));
+    EXPECT_TRUE(fault(how).status.success());
+    EXPECT_TRUE(is_told({"case-settled"}));
+    return run;
   }
   /// With another inventory than the lab's own.
   static std::vector<std::string> words_with(const std::string& file, const std::string& text,
@@ -60,7 +76,7 @@ TEST_F(MetalFaults, APanicOfKernelBIsSeenAtOnce) {
 }
 
 TEST_F(MetalFaults, AHangOfKernelBIsAHang) {
-  run({"--timeout-scale", "0.4", "--next-append", "rdinit=/nonexistent root=/dev/nonexistent rootwait"});
+  run({"--timeout-scale", "0.4", "--next-append", kSilentEnd});
   EXPECT_EQ(code_, 1) << said();
   EXPECT_EQ(report_of(kHitReport).type, "kernel.hang") << report_of(kHitReport).message;
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
@@ -72,6 +88,36 @@ TEST_F(MetalFaults, ANetworkThatDoesNotComeUpIsNoHang) {
   const CaseReport report = report_of(kHitReport);
   EXPECT_EQ(report.type, "lab.link") << report.message;
   EXPECT_THAT(report.message, HasSubstr("no interface has the address"));
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+TEST_F(MetalFaults, ACutCableInAPhaseIsTheLabs) {
+  Process run = run_until_load_breaks({"network", "down"});
+  EXPECT_TRUE(fault({"network", "up"}).status.success());
+  EXPECT_EQ(end_of(run), 2) << said();
+  const CaseReport report = report_of(kHitReport);
+  EXPECT_EQ(report.type, "lab.link") << report.message;
+  EXPECT_THAT(report.message, HasSubstr("its agent waits"));
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+/// The network is as silent as when it is cut, but so is the console.
+TEST_F(MetalFaults, ASilentHangInAPhaseIsTheKernels) {
+  Process run = run_until_load_breaks({"frozen", "on"});
+  EXPECT_TRUE(fault({"frozen", "off"}).status.success());
+  EXPECT_EQ(end_of(run), 1) << said();
+  EXPECT_EQ(report_of(kHitReport).type, "kernel.hang") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+}
+
+/// A login then takes 18 s, more than a first try may, and each command some seconds.
+TEST_F(MetalFaults, ASlowSshdIsWaitedFor) {
+  EXPECT_TRUE(fault({"slow-network", "1000"}).status.success());
+  Process run = program_.start(run_words({"--timeout-scale", "2"}));
+  EXPECT_TRUE(is_told({"case-settled"}));
+  EXPECT_TRUE(fault({"slow-network", "off"}).status.success());
+  EXPECT_EQ(end_of(run), 0) << said();
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed") << report_of(kHitReport).message;
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
 }
 
@@ -145,12 +191,30 @@ TEST_F(MetalFaults, AnotherMachineIsLeftAlone) {
   EXPECT_THAT(program_.journal(), Not(HasSubstr("\"recovery\"")));
 }
 
+/// Kernel B's verdict needs no BMC. What leads out of it does, and says why it does not.
+TEST_F(MetalFaults, BmcThatRefusesChangesNoVerdict) {
+  Process run = program_.start(run_words({"--timeout-scale", "0.4", "--next-append", kSilentEnd}));
+  ASSERT_TRUE(comes_to(kHit, "wait"));
+  EXPECT_TRUE(fault({"bmc-refuse", "on"}).status.success());
+  EXPECT_TRUE(was_no_help("way home by chassis reset"));
+  EXPECT_TRUE(was_no_help("chassis reset"));
+  EXPECT_TRUE(fault({"bmc-refuse", "off"}).status.success());
+  EXPECT_EQ(end_of(run), 1) << said();
+  EXPECT_EQ(report_of(kHitReport).type, "kernel.hang") << report_of(kHitReport).message;
+  EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
+  const std::string text = said();
+  for (const char* rung : {": ssh reboot,", ": sysrq,", ": chassis reset (", ": power cycle ("}) {
+    EXPECT_THAT(text, HasSubstr(std::string("recovery of metal-1") + rung));
+  }
+  EXPECT_THAT(text, HasSubstr("it answers"));
+}
+
 /// Its reset is believed for as long as it takes to see that the test kernel is still there.
 TEST_F(MetalFaults, BmcThatLiesIsFoundOut) {
   Process run = program_.start(run_words());
   ASSERT_TRUE(comes_to(kHit, "wait"));
   EXPECT_TRUE(fault({"bmc-lie", "on"}).status.success());
-  EXPECT_TRUE(has_tried("chassis reset"));
+  EXPECT_TRUE(was_no_help("chassis reset"));
   EXPECT_TRUE(fault({"bmc-lie", "off"}).status.success());
   EXPECT_EQ(end_of(run), 0) << said();
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
