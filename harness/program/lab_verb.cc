@@ -34,8 +34,9 @@ struct OpenedLab {
     }
     return found;
   }
+  /// By its own name, or as what it is leased: errors and the folder of leases have that.
   const lab::VirtualMachine* vm(const std::string& name) const {
-    const lab::VirtualMachine* found = lab::find_vm(inventory, name);
+    const lab::VirtualMachine* found = lab::find_vm(inventory, std::string_view(name).substr(0, name.find('@')));
     return found != nullptr && found->takes_devices() ? found : nullptr;
   }
   /// As what a host or such a virtual machine is leased. Errors: harness.usage with the nearest name.
