@@ -102,6 +102,7 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
     }
   }
   std::ranges::copy(to_argv(from_anywhere(options.kernels), options.machine), std::back_inserter(settings.replay_argv));
+  if (options.force) settings.replay_argv.emplace_back("--force");
   settings.properties = run_properties(program, targets);
   return settings;
 }
