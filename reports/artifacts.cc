@@ -151,12 +151,13 @@ std::string manifest_json(const RunRecord& record, const RunIdentity& identity, 
   return text_of(manifest);
 }
 
-Artifacts::Artifacts(fs::path run_dir, RunIdentity identity, OnTrouble on_trouble, RunRecord::Now now)
+Artifacts::Artifacts(fs::path run_dir, RunIdentity identity, OnTrouble on_trouble, RunRecord::Now now,
+                     std::shared_ptr<const RunRecord> shared)
     : run_dir_(std::move(run_dir)),
       identity_(std::move(identity)),
       trouble_(std::move(on_trouble)),
       now_(now),
-      record_(std::move(now)) {}
+      record_(std::move(now), std::move(shared)) {}
 
 void Artifacts::on(const Event& event) {
   record_.add(event);
@@ -172,12 +173,12 @@ void Artifacts::on(const Event& event) {
   } else if (std::holds_alternative<RunEnded>(event)) {
     ended_ = iso_utc(now_());
     write_manifest();
-    trouble_.check(write_file_atomic(run_dir_ / "summary.txt", summary_text(record_, run_dir_)));
+    trouble_.check(write_file_atomic(run_dir_ / "summary.txt", summary_text(*record_, run_dir_)));
   }
 }
 
 void Artifacts::write_manifest() {
-  trouble_.check(write_file_atomic(run_dir_ / "manifest.json", manifest_json(record_, identity_, started_, ended_)));
+  trouble_.check(write_file_atomic(run_dir_ / "manifest.json", manifest_json(*record_, identity_, started_, ended_)));
 }
 
 Result<fs::path> Artifacts::folder_of(const AttemptEnded& attempt) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "harness/event.h"
 #include "reports/phase_log.h"
 #include "reports/record.h"
+#include "reports/shared_record.h"
 #include "reports/trouble.h"
 
 namespace holdfast::reports {
@@ -39,7 +41,7 @@ std::string manifest_json(const RunRecord& record, const RunIdentity& identity, 
 class Artifacts : public EventSink {
  public:
   Artifacts(std::filesystem::path run_dir, RunIdentity identity, OnTrouble on_trouble,
-            RunRecord::Now now = &WallClock::now);
+            RunRecord::Now now = &WallClock::now, std::shared_ptr<const RunRecord> shared = nullptr);
 
   void on(const Event& event) override;
 
@@ -54,7 +56,7 @@ class Artifacts : public EventSink {
   RunIdentity identity_;
   Trouble trouble_;
   RunRecord::Now now_;
-  RunRecord record_;
+  ReportRecord record_;
   std::string started_;  ///< ISO time, or empty
   std::string ended_;
   PhaseLog phases_;  ///< of attempts under way

@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <pugixml.hpp>
 #include <utility>
+#include <vector>
 
-#include "harness/base/file.h"
+#include "harness/base/atomic_file.h"
 #include "harness/base/text.h"
 #include "reports/attempt_files.h"
 
@@ -128,6 +130,51 @@ std::string attachments(const fs::path& run_dir, const CaseSettled& settled, con
   return lines;
 }
 
+struct StringWriter : pugi::xml_writer {
+  std::string text;
+  void write(const void* piece, size_t size) override { text.append(static_cast<const char*>(piece), size); }
+};
+
+/// A document that is put out element by element: only the one under way is held, however many cases there are.
+class XmlStream {
+ public:
+  explicit XmlStream(const TextSink& out) : out_(out) { out_("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"); }
+
+  /// Begins an element that others follow in; `fill` gives it its attributes.
+  template <class Fill>
+  void open(const char* name, Fill fill) {
+    std::string head = printed(name, fill);
+    const size_t end = head.rfind("/>");
+    head.erase(head.find_last_not_of(' ', end - 1) + 1);
+    out_(head + ">\n");
+    open_.emplace_back(name);
+  }
+  /// An element with all that is in it.
+  template <class Fill>
+  void element(const char* name, Fill fill) {
+    out_(printed(name, fill));
+  }
+  void close() {
+    const std::string name = std::move(open_.back());
+    open_.pop_back();
+    out_(fmt::format("{:{}}</{}>\n", "", 2 * open_.size(), name));
+  }
+
+ private:
+  template <class Fill>
+  std::string printed(const char* name, Fill fill) const {
+    pugi::xml_document document;
+    pugi::xml_node node = document.append_child(name);
+    fill(node);
+    StringWriter writer;
+    node.print(writer, "  ", pugi::format_indent, pugi::encoding_utf8, static_cast<unsigned>(open_.size()));
+    return std::move(writer.text);
+  }
+
+  const TextSink& out_;
+  std::vector<std::string> open_;
+};
+
 /// What all elements of a document are written with.
 struct Setting {
   const RunRecord& record;
@@ -136,15 +183,18 @@ struct Setting {
   JunitDialect dialect;
 };
 
+/// Takes a property's name and value.
+using PropertySink = std::function<void(std::string_view, std::string_view)>;
+
 /// What of a case changes from run to run, each under a name that begins with `prefix`.
-void add_case_properties(pugi::xml_node properties, const CaseSettled& settled, const std::string& prefix) {
+void tell_case_properties(const PropertySink& add, const CaseSettled& settled, const std::string& prefix) {
   if (settled.attempts.empty()) return;
-  for (const auto& [name, value] : settled.attempts.back().properties) add_property(properties, prefix + name, value);
+  for (const auto& [name, value] : settled.attempts.back().properties) add(prefix + name, value);
   for (const auto& [phase, took_for] : settled.phases) {
-    add_property(properties, fmt::format("{}phase.{}.ms", prefix, phase), std::to_string(took_for.count()));
+    add(fmt::format("{}phase.{}.ms", prefix, phase), std::to_string(took_for.count()));
   }
   if (settled.attempts.size() > 1) {
-    add_property(properties, prefix + "attempts", std::to_string(settled.attempts.size()));
+    add(prefix + "attempts", std::to_string(settled.attempts.size()));
   }
 }
 
@@ -156,11 +206,11 @@ void add_extension(pugi::xml_node testcase, const CaseSettled& settled) {
     const auto found = known.find(fmt::format("case.{}", name));
     if (found != known.end()) set(testcase, name, found->second);
   }
-  add_case_properties(testcase.append_child("properties"), settled, "");
+  pugi::xml_node properties = testcase.append_child("properties");
+  tell_case_properties([&](auto name, auto value) { add_property(properties, name, value); }, settled, "");
 }
 
-void add_case(pugi::xml_node testsuite, const CaseSettled& settled, const Setting& setting) {
-  pugi::xml_node testcase = testsuite.append_child("testcase");
+void fill_case(pugi::xml_node testcase, const CaseSettled& settled, const Setting& setting) {
   set(testcase, "name", settled.id.name);
   set(testcase, "classname", settled.id.classname());
   set(testcase, "time", seconds(took(settled)));
@@ -171,44 +221,55 @@ void add_case(pugi::xml_node testsuite, const CaseSettled& settled, const Settin
   if (!attached.empty()) set_text(testcase.append_child("system-out"), attached);
 }
 
-void add_suite(pugi::xml_node testsuites, const std::string& name, const SuiteRecord& suite, const Setting& setting) {
-  const RunRecord& record = setting.record;
-  const Tally tally = suite.tally();
-  const auto own_host = suite.facts.find("hostname");
-  pugi::xml_node node = testsuites.append_child("testsuite");
-  set(node, "name", name);
-  set(node, "tests", std::to_string(tally.total()));
-  set(node, "failures", std::to_string(tally.failed));
-  set(node, "errors", std::to_string(tally.errors));
-  set(node, "skipped", std::to_string(tally.skipped));
-  set(node, "time", seconds(suite.took()));
-  set(node, "timestamp", iso_utc(suite.begun));
-  set(node, "hostname", own_host == suite.facts.end() ? setting.hostname : own_host->second);
-
+Properties facts_of(const SuiteRecord& suite, const RunRecord& record) {
   Properties facts = record.started().properties;
   facts["run_id"] = record.started().run_id;
   if (record.ended()) facts["run.interrupted"] = record.ended()->interrupted ? "true" : "false";
   for (const auto& [key, value] : suite.facts) facts.insert_or_assign(key, value);
-  pugi::xml_node properties = node.append_child("properties");
-  for (const auto& [key, value] : facts) add_property(properties, key, value);
-  int number = 0;
-  for (const std::string& recovery : record.recoveries(name)) {
-    add_property(properties, fmt::format("recovery.{}", ++number), recovery);
-  }
-  if (setting.dialect == JunitDialect::kStrict) {
-    for (const auto& [id, settled] : suite.cases) add_case_properties(properties, settled, id.key() + ": ");
-  }
-
-  for (const auto& [id, settled] : suite.cases) add_case(node, settled, setting);
-  if (!record.warnings().empty()) {
-    set_text(node.append_child("system-err"), capped_tail(join(record.warnings(), "\n"), kCaseTextLimit, ""));
-  }
+  return facts;
 }
 
-struct StringWriter : pugi::xml_writer {
-  std::string text;
-  void write(const void* piece, size_t size) override { text.append(static_cast<const char*>(piece), size); }
-};
+void write_properties(XmlStream& xml, const std::string& name, const SuiteRecord& suite, const Setting& setting) {
+  xml.open("properties", [](pugi::xml_node) {});
+  const PropertySink add = [&](std::string_view key, std::string_view value) {
+    xml.element("property", [&](pugi::xml_node node) {
+      set(node, "name", key);
+      set(node, "value", value);
+    });
+  };
+  for (const auto& [key, value] : facts_of(suite, setting.record)) add(key, value);
+  int number = 0;
+  for (const std::string& recovery : setting.record.recoveries(name))
+    add(fmt::format("recovery.{}", ++number), recovery);
+  if (setting.dialect == JunitDialect::kStrict) {
+    for (const auto& [id, settled] : suite.cases) tell_case_properties(add, settled, id.key() + ": ");
+  }
+  xml.close();
+}
+
+void write_suite(XmlStream& xml, const std::string& name, const SuiteRecord& suite, const Setting& setting) {
+  const Tally tally = suite.tally();
+  const auto own_host = suite.facts.find("hostname");
+  xml.open("testsuite", [&](pugi::xml_node node) {
+    set(node, "name", name);
+    set(node, "tests", std::to_string(tally.total()));
+    set(node, "failures", std::to_string(tally.failed));
+    set(node, "errors", std::to_string(tally.errors));
+    set(node, "skipped", std::to_string(tally.skipped));
+    set(node, "time", seconds(suite.took()));
+    set(node, "timestamp", iso_utc(suite.begun));
+    set(node, "hostname", own_host == suite.facts.end() ? setting.hostname : own_host->second);
+  });
+  write_properties(xml, name, suite, setting);
+  for (const auto& [id, settled] : suite.cases) {
+    xml.element("testcase", [&](pugi::xml_node testcase) { fill_case(testcase, settled, setting); });
+  }
+  if (const auto& warnings = setting.record.warnings(); !warnings.empty()) {
+    xml.element("system-err",
+                [&](pugi::xml_node node) { set_text(node, capped_tail(join(warnings, "\n"), kCaseTextLimit, "")); });
+  }
+  xml.close();
+}
 
 std::string host_name() {
   std::array<char, 256> name = {};
@@ -217,33 +278,45 @@ std::string host_name() {
 
 }  // namespace
 
-std::string junit_xml(const RunRecord& record, const std::string& hostname, const fs::path& attachments_base,
-                      JunitDialect dialect) {
-  pugi::xml_document document;
-  pugi::xml_node declaration = document.append_child(pugi::node_declaration);
-  declaration.append_attribute("version").set_value("1.0");
-  declaration.append_attribute("encoding").set_value("UTF-8");
+void write_junit(const RunRecord& record, const JunitSetting& of, const TextSink& out) {
+  const Setting setting{.record = record, .hostname = of.hostname, .base = of.attachments_base, .dialect = of.dialect};
   const Tally tally = record.tally();
-  pugi::xml_node root = document.append_child("testsuites");
-  set(root, "name", "holdfast");
-  set(root, "tests", std::to_string(tally.total()));
-  set(root, "failures", std::to_string(tally.failed));
-  set(root, "errors", std::to_string(tally.errors));
-  if (dialect == JunitDialect::kExtended) set(root, "skipped", std::to_string(tally.skipped));
-  set(root, "time", seconds(record.took()));
-  const Setting setting{.record = record, .hostname = hostname, .base = attachments_base, .dialect = dialect};
-  for (const auto& [name, suite] : record.suites()) add_suite(root, name, suite, setting);
-  StringWriter writer;
-  document.save(writer, "  ", pugi::format_indent, pugi::encoding_utf8);
-  return std::move(writer.text);
+  const auto fill = [&](pugi::xml_node root) {
+    set(root, "name", "holdfast");
+    set(root, "tests", std::to_string(tally.total()));
+    set(root, "failures", std::to_string(tally.failed));
+    set(root, "errors", std::to_string(tally.errors));
+    if (of.dialect == JunitDialect::kExtended) set(root, "skipped", std::to_string(tally.skipped));
+    set(root, "time", seconds(record.took()));
+  };
+  XmlStream xml(out);
+  if (record.suites().empty()) return xml.element("testsuites", fill);
+  xml.open("testsuites", fill);
+  for (const auto& [name, suite] : record.suites()) write_suite(xml, name, suite, setting);
+  xml.close();
 }
 
-JunitReport::JunitReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, JunitDialect dialect)
+std::string junit_xml(const RunRecord& record, const std::string& hostname, const fs::path& attachments_base,
+                      JunitDialect dialect) {
+  std::string text;
+  const JunitSetting setting{.hostname = hostname, .attachments_base = attachments_base, .dialect = dialect};
+  write_junit(record, setting, [&](std::string_view piece) { text += piece; });
+  return text;
+}
+
+Result<void> write_junit_file(const RunRecord& record, const JunitSetting& setting, const fs::path& path) {
+  AtomicFile file = TRY(AtomicFile::create(path));
+  write_junit(record, setting, [&](std::string_view piece) { file.put(piece); });
+  return file.commit();
+}
+
+JunitReport::JunitReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, JunitDialect dialect,
+                         std::shared_ptr<const RunRecord> shared)
     : file_(std::move(file)),
       hostname_(host_name()),
       dialect_(dialect),
       trouble_(std::move(on_trouble)),
-      record_(std::move(now)),
+      record_(std::move(now), std::move(shared)),
       not_before_(Steady::now()) {}
 
 void JunitReport::on(const Event& event) {
@@ -260,7 +333,8 @@ void JunitReport::on(const Event& event) {
 void JunitReport::rewrite() {
   const auto begun = Steady::now();
   std::error_code unknown;  // without a current folder paths stay absolute
-  trouble_.check(write_file_atomic(file_, junit_xml(record_, hostname_, fs::current_path(unknown), dialect_)));
+  const JunitSetting setting{.hostname = hostname_, .attachments_base = fs::current_path(unknown), .dialect = dialect_};
+  trouble_.check(write_junit_file(*record_, setting, file_));
   const auto end = Steady::now();
   not_before_ = end + kPauseFactor * (end - begun);
   stale_ = false;

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 
+#include "harness/base/result.h"
 #include "harness/event.h"
 #include "reports/record.h"
+#include "reports/shared_record.h"
 #include "reports/trouble.h"
 
 namespace holdfast::reports {
@@ -19,12 +24,27 @@ enum class JunitDialect {
   kExtended,  ///< those that take more: file, line and properties of each <testcase>, all skips counted in one place
 };
 
+/// What a document is written with besides the record: a suite's fact "hostname" goes before `hostname`;
+/// `attachments_base` is the folder that paths of attached files are relative to, when they are below it.
+struct JunitSetting {
+  std::string hostname;
+  std::filesystem::path attachments_base;
+  JunitDialect dialect = JunitDialect::kStrict;
+};
+
+/// Takes the next piece of a text.
+using TextSink = std::function<void(std::string_view)>;
+
 /// The record as a JUnit document: one <testsuite> per suite, cases in ReportOrder, everything that changes from run to
 /// run in <properties>. A strict one conforms to the junit-10.xsd of the Jenkins xunit plugin, and so has no properties
 /// on a <testcase>: a case's own are the suite's, under names that begin with the case's. In an extended one they stand
-/// with the case, and its "case.file" and "case.line" are attributes. A suite's fact "hostname" goes before `hostname`.
-///
-/// `attachments_base` is the folder that paths of attached files are relative to, when they are below it.
+/// with the case, and its "case.file" and "case.line" are attributes. The document is never held as a whole.
+void write_junit(const RunRecord& record, const JunitSetting& setting, const TextSink& out);
+
+/// The same into a file, in one step.
+Result<void> write_junit_file(const RunRecord& record, const JunitSetting& setting, const std::filesystem::path& path);
+
+/// The same as a text.
 std::string junit_xml(const RunRecord& record, const std::string& hostname,
                       const std::filesystem::path& attachments_base, JunitDialect dialect = JunitDialect::kStrict);
 
@@ -42,7 +62,7 @@ class JunitReport : public EventSink {
 
   /// `file` is junit.xml itself; the folders above it must exist when the first case is settled.
   JunitReport(std::filesystem::path file, OnTrouble on_trouble, RunRecord::Now now = &WallClock::now,
-              JunitDialect dialect = JunitDialect::kStrict);
+              JunitDialect dialect = JunitDialect::kStrict, std::shared_ptr<const RunRecord> shared = nullptr);
 
   void on(const Event& event) override;
 
@@ -57,7 +77,7 @@ class JunitReport : public EventSink {
   std::string hostname_;
   JunitDialect dialect_;
   Trouble trouble_;
-  RunRecord record_;
+  ReportRecord record_;
   size_t settled_ = 0;
   bool stale_ = false;  ///< the file lacks something that is in the record
   int rewrites_ = 0;

@@ -47,12 +47,11 @@ Result<ReportAnswer> report_merge(const std::vector<fs::path>& runs, const fs::p
   const RunRecord record = record_of(log);
   const int code = record.ended() ? record.ended()->exit_code : 0;
   const fs::path base = TRY(absolute_path("."));
-  const std::string junit = junit_xml(record, "merged", base);
-  if (out.empty()) return ReportAnswer{.text = junit, .exit_code = code};
+  if (out.empty()) return ReportAnswer{.text = junit_xml(record, "merged", base), .exit_code = code};
   const fs::path folder = TRY(absolute_path(out));
   TRY(make_dirs(folder));
   const std::string summary = summary_text(record, folder);
-  TRY(write_file_atomic(folder / "junit.xml", junit));
+  TRY(write_junit_file(record, {.hostname = "merged", .attachments_base = base}, folder / "junit.xml"));
   TRY(write_file_atomic(folder / "summary.txt", summary));
   TRY(write_file_atomic(folder / "report.html", run_page(record, phases_of(log), folder)));
   return ReportAnswer{.text = summary, .exit_code = code};

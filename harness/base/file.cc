@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "harness/base/atomic_file.h"
+
 namespace holdfast {
 namespace fs = std::filesystem;
 
@@ -49,22 +51,9 @@ Result<void> write_file(const fs::path& path, std::string_view text) {
 }
 
 Result<void> write_file_atomic(const fs::path& path, std::string_view text) {
-  const fs::path beside = fmt::format("{}.{}.new", path.string(), ::gettid());
-  {
-    const Fd fd = TRY(open_file(beside, O_WRONLY | O_CREAT | O_TRUNC));
-    auto written = write_all(fd.get(), text);
-    if (written && ::fsync(fd.get()) != 0) written = system_error("sync", errno);
-    if (!written) {
-      ::unlink(beside.c_str());
-      return std::move(written.error()).in(path.string());
-    }
-  }
-  if (::rename(beside.c_str(), path.c_str()) != 0) {
-    const int errnum = errno;
-    ::unlink(beside.c_str());
-    return system_error(fmt::format("replace {}", path.string()), errnum);
-  }
-  return {};
+  AtomicFile file = TRY(AtomicFile::create(path));
+  file.put(text);
+  return file.commit();
 }
 
 Result<void> make_dirs(const fs::path& path) {

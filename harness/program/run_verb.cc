@@ -24,6 +24,7 @@
 #include "reports/journal.h"
 #include "reports/junit.h"
 #include "reports/ktap.h"
+#include "reports/shared_record.h"
 #include "reports/terminal.h"
 
 namespace holdfast {
@@ -110,14 +111,17 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
 Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options) {
   const reports::OnTrouble tell = [&program](const Error& error) { reports::print_error(program.err, error); };
   sinks.add(TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell)));
+  const auto record = std::make_shared<reports::RunRecord>();
+  sinks.add(std::make_unique<reports::RecordKeeper>(record));
+  const auto now = &reports::WallClock::now;
   const reports::RunIdentity identity{
       .program_version = std::string(kVersion), .argv = program.argv, .host = host_name()};
-  sinks.add(std::make_unique<reports::Artifacts>(settings.dir, identity, tell));
-  sinks.add(std::make_unique<reports::HtmlReport>(settings.dir / "report.html", tell));
+  sinks.add(std::make_unique<reports::Artifacts>(settings.dir, identity, tell, now, record));
+  sinks.add(std::make_unique<reports::HtmlReport>(settings.dir / "report.html", tell, now, record));
   const auto dialect =
       options.junit_dialect == "extended" ? reports::JunitDialect::kExtended : reports::JunitDialect::kStrict;
   const auto add_junit = [&](const fs::path& file) {
-    sinks.add(std::make_unique<reports::JunitReport>(file, tell, &reports::WallClock::now, dialect));
+    sinks.add(std::make_unique<reports::JunitReport>(file, tell, now, dialect, record));
   };
   add_junit(settings.dir / "junit.xml");
   if (!options.junit.empty()) add_junit(fs::absolute(options.junit));

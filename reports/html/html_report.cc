@@ -260,14 +260,14 @@ std::string run_page(const RunRecord& record, const PhaseLog& phases, const fs::
   return html_page(page.title(), [&](HtmlWriter& html) { page.write(html); });
 }
 
-HtmlReport::HtmlReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now)
-    : file_(std::move(file)), trouble_(std::move(on_trouble)), record_(std::move(now)) {}
+HtmlReport::HtmlReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, std::shared_ptr<const RunRecord> shared)
+    : file_(std::move(file)), trouble_(std::move(on_trouble)), record_(std::move(now), std::move(shared)) {}
 
 void HtmlReport::on(const Event& event) {
   record_.add(event);
   if (const auto* phase = std::get_if<PhaseEnded>(&event)) phases_.add(*phase);
   if (!std::holds_alternative<RunEnded>(event)) return;
-  trouble_.check(write_file_atomic(file_, run_page(record_, phases_, file_.parent_path())));
+  trouble_.check(write_file_atomic(file_, run_page(*record_, phases_, file_.parent_path())));
 }
 
 }  // namespace holdfast::reports

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "reports/phase_log.h"
 #include "reports/record.h"
+#include "reports/shared_record.h"
 #include "reports/trouble.h"
 
 namespace holdfast::reports {
@@ -23,14 +25,15 @@ std::string run_page(const RunRecord& record, const PhaseLog& phases, const std:
 /// Writes report.html when the run ends.
 class HtmlReport : public EventSink {
  public:
-  HtmlReport(std::filesystem::path file, OnTrouble on_trouble, RunRecord::Now now = &WallClock::now);
+  HtmlReport(std::filesystem::path file, OnTrouble on_trouble, RunRecord::Now now = &WallClock::now,
+             std::shared_ptr<const RunRecord> shared = nullptr);
 
   void on(const Event& event) override;
 
  private:
   std::filesystem::path file_;
   Trouble trouble_;
-  RunRecord record_;
+  ReportRecord record_;
   PhaseLog phases_;
 };
 
