@@ -114,7 +114,7 @@ class Bisection {
   bool seen_bad(Node node) const { return pooled(node).failed > 0; }
   bool seen_good(Node node) const { return pooled(node).passed > 0; }
   Record pooled(Node node) const;
-  /// The culprit whose own failure or whose parent's pass was not seen yet; the node to run, or none.
+  /// The suspect while its own failure was not seen yet, and its parents whose pass was not.
   std::vector<Node> unconfirmed(const Suspects& suspects) const;
   std::vector<Offer> offers() const;
   bool count(Record& record, Seen seen);

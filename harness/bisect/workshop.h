@@ -22,9 +22,9 @@ struct BuiltCommit {
 struct CaseResult {
   std::string key;  ///< "Preserve.DeviceKeepsItsAddress/e1000e"
   Outcome outcome = Outcome::kPassed;
-  std::string type;         ///< "kernel.oops"
-  std::string fingerprint;  ///< of the crash, or empty
-  std::string message;
+  std::string type = {};         ///< "kernel.oops"
+  std::string fingerprint = {};  ///< of the crash, or empty
+  std::string message = {};
 };
 
 /// Builds commits and runs cases. Errors are for what ends the search: nothing can be built or run here at all.

@@ -8,8 +8,11 @@
 #include "harness/bisect/findings.h"
 #include "harness/kernel/data_dir.h"
 #include "harness/kernel/kernel_verbs.h"
+#include "harness/plan.h"
 #include "harness/program/kernel_workshop.h"
+#include "harness/program/machines.h"
 #include "harness/program/program.h"
+#include "lab/inventory/inventory.h"
 #include "reports/junit.h"
 
 namespace holdfast {
@@ -20,6 +23,17 @@ constexpr int kGood = 0;
 constexpr int kBad = 1;
 constexpr int kCannotTest = 125;
 constexpr int kStopBisection = 128;
+
+/// A mistake in the filter is to be known before the first kernel is built. Errors: harness.usage with the nearest
+/// name.
+Result<void> check_cases(const CaseOnTree& what) {
+  const lab::Inventory inventory = TRY(lab::read_inventory(what.lab));
+  const std::vector<std::string> names = what.target.empty() ? std::vector<std::string>{} : std::vector{what.target};
+  const auto profiles = profiles_of(TRY(chosen_machines(known_machines(inventory, {}), names)));
+  const Plan plan = TRY(make_plan(all_cases(), profiles, {.filter = what.filter}, {}));
+  if (!plan.cases.empty()) return {};
+  return usage_error(fmt::format("no case matches '{}'", what.filter)).because("`holdfast list cases` shows them all");
+}
 
 /// The same question has the same folder, so that --resume finds it.
 fs::path folder_of(const BisectOptions& options, const bisect::Task& task) {
@@ -94,6 +108,7 @@ Result<void> write_findings(Program& program, const BisectOptions& options, cons
 
 Result<int> bisect_verb(Program& program, const BisectOptions& options) {
   const Deadline patience = program.patience();
+  TRY(check_cases(options.what));
   std::error_code failed;
   const fs::path tree = fs::weakly_canonical(options.what.tree, failed);
   bisect::Task task;
@@ -127,6 +142,7 @@ Result<int> bisect_verb(Program& program, const BisectOptions& options) {
   if (!found) return std::move(found).error().because("the same command with --resume goes on from here");
   progress.done("done");
   TRY(write_findings(program, options, *found, task, folder));
+  fs::remove(folder / "lock", failed);  // still held: nobody waits for it
   const auto ending = found->bisection.ending();
   if (!options.keep_kernels && ending != bisect::Ending::kLabDown) drop_kernels(*found);
   return bisect::exit_code_of(ending);
@@ -134,6 +150,7 @@ Result<int> bisect_verb(Program& program, const BisectOptions& options) {
 
 Result<int> bisect_verb(Program& program, const BisectStepOptions& options) {
   const Deadline patience = program.patience();
+  TRY(check_cases(options.what));
   const auto stopped = [&](const Error& error) {
     reports::print_error(program.err, error);
     return kStopBisection;

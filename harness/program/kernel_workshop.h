@@ -2,8 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
-#include <set>
 #include <string>
 
 #include "harness/bisect/checkout.h"
@@ -25,8 +23,8 @@ Result<std::vector<bisect::CaseResult>> run_cases(const CaseOnTree& what, const 
                                                   const std::string& filter, const std::filesystem::path& out,
                                                   const Deadline& deadline);
 
-/// Builds in a checkout of its own. Takes the names of the kernels that it built away when it is destroyed, unless they
-/// are to be kept.
+/// Builds in a checkout of its own. The kernels stay in the store, for a search that is resumed; whoever ends the
+/// search removes them.
 class KernelWorkshop : public bisect::Workshop {
  public:
   KernelWorkshop(const CaseOnTree& what, const bisect::Checkout& checkout, std::filesystem::path runs,
