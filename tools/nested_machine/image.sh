@@ -1,5 +1,5 @@
 # What is on the nested machine, and how is it packed? Sourced by tools/nested-machine.
-# shellcheck shell=bash disable=SC2154  # `parts` and `program` are of tools/nested-machine
+# shellcheck shell=bash disable=SC2034,SC2154  # `parts` and `program` are of tools/nested-machine, `kernel` for machine.sh
 #
 # An initramfs of programs that are installed here, each with the libraries that its loader names: no distribution, so
 # that it is up in seconds without KVM. The same content is packed once.
@@ -32,7 +32,8 @@ image_files() {
     [[ -n $file ]] || fail 2 "QEMU has no $name here; tools/setup installs what is missing"
     printf '%s %s\n' "$file" "/usr/share/qemu/$name"
   done
-  for file in /usr/share/misc/pci.ids; do [[ ! -e $file ]] || printf '%s %s\n' "$file" "$file"; done
+  file=/usr/share/misc/pci.ids
+  [[ ! -e $file ]] || printf '%s %s\n' "$file" "$file"
   for name in "${image_kernels[@]}"; do
     folder=kernels/$(<"$cache/names/$name")
     printf '%s %s\n' "$cache/names/$name" "/cache/names/$name"

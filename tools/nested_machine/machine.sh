@@ -99,7 +99,7 @@ run_machine() {
   umask 077
   [[ -n $dir ]] || { remove=1; dir=$(mktemp -d "${TMPDIR:-/tmp}/nested-machine-XXXXXX"); }
   mkdir -p "$dir"
-  cd "$dir"
+  cd "$dir" || fail 1 "cannot use $dir"
   dir=$PWD
   exec {lock}>lock
   flock -n "$lock" || fail 2 "another machine runs in $dir"

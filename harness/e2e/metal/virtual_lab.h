@@ -8,6 +8,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/process.h"
+#include "harness/e2e/eventually.h"
 
 namespace holdfast::e2e {
 
@@ -59,16 +60,5 @@ class VirtualLab {
   TempDir dir_;
   Process process_;
 };
-
-/// Waits until `condition` holds; false after `limit`.
-template <typename Condition>
-bool eventually(const Condition& condition, Millis limit = Millis(300'000)) {
-  const Deadline deadline = Deadline::after(limit);
-  while (!condition()) {
-    if (deadline.expired()) return false;
-    wait_until(deadline.at_most(Millis(200)));
-  }
-  return true;
-}
 
 }  // namespace holdfast::e2e
