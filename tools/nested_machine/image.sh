@@ -4,8 +4,8 @@
 # An initramfs of programs that are installed here, each with the libraries that its loader names: no distribution, so
 # that it is up in seconds without KVM. The same content is packed once.
 
-image_programs=(bash cat cp date env grep head ip ln ls lspci lz4 mkdir mount mv ps qemu-system-x86_64 readlink rm sleep sshd
-  stat tail tar timeout touch uname)
+image_programs=(bash cat cp date env grep head ip ln ls lspci lz4 mkdir mount mv ps qemu-system-x86_64 readlink rm setsid sleep
+  sshd stat tail tar timeout touch uname)
 # What QEMU opens for the machines of holdfast, in the folders that it names itself.
 image_firmware=(bios-256k.bin kvmvapic.bin linuxboot_dma.bin)
 # Kernels for the guest inside. The first is the machine's own as well.
