@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "harness/base/file.h"
@@ -17,7 +18,9 @@ namespace fs = std::filesystem;
 /// QEMU's main loop answers in milliseconds; a machine with more work than CPUs makes it late.
 constexpr Millis kAnswer{2000};
 constexpr Millis kAnswerOfABusyMachine{8000};
-/// From its start to its main loop; measured 0.1 s.
+/// From its start to its main loop; measured 0.1 s. At most half of what the boot may take, where that is longer: on a
+/// slow machine, and where QEMU pins all memory for a device that is passed through, this takes longer as the rest
+/// does.
 constexpr Millis kReady{30'000};
 /// From the closing of its sockets to the end of the process.
 constexpr Millis kEnding{2000};
@@ -76,7 +79,8 @@ Result<std::unique_ptr<Vm>> Vm::start(QemuSpec spec, const fs::path& folder) {
 }
 
 Result<void> Vm::greet(const Deadline& deadline) {
-  auto qmp = Qmp::open(sockets_.qmp.take_client(), deadline.at_most(kReady));
+  const Millis ready = std::max(kReady, deadline.remaining() / 2);
+  auto qmp = Qmp::open(sockets_.qmp.take_client(), deadline.at_most(ready));
   if (qmp) {
     qmp_ = *std::move(qmp);
     return {};
