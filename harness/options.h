@@ -20,6 +20,7 @@ struct MachineOptions {
   std::string accel = "auto";  ///< auto, kvm or tcg
   int memory_mib = 512;
   int cpus = 1;
+  bool cold = false;  ///< boots for each case; else it goes on from a snapshot where it can
 };
 
 /// Which kernels play A and B; names of `holdfast kernel list` or paths to a bzImage.

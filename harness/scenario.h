@@ -33,6 +33,7 @@ struct ScenarioSetup {
   std::string next_append;        ///< added to kernel B's
   OtherKernels other_kernels = {};
   std::vector<Device> devices;             ///< those that the plan placed for this case
+  bool whole_machine = true;               ///< the case is about all that the machine has, not about these alone
   std::vector<Allowance> allowances = {};  ///< the lab's ignore list
   double timeout_scale = 1.0;
   const Stop* stop = nullptr;
@@ -157,6 +158,7 @@ class Scenario {
   Deadline deadline_for(Phase phase) const;
   void tell_allowed(const std::vector<Allowed>& allowed);
   Error diagnose(Phase phase, Error error);
+  void tell_boot_way();
   void intend(std::string action, Properties details);
 
   /// `error` is what came instead of success, or null.

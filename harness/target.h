@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,9 +77,19 @@ struct BootSpec {
   std::filesystem::path kernel;  ///< bzImage
   std::filesystem::path
       next_kernel;  ///< bzImage that will be kexec'ed: carried along where that is cheaper than sending it
-  std::filesystem::path modules;  ///< folder with modules for `kernel`, or empty
-  std::string append;             ///< added to the target's own command line
-  std::string topology = {};      ///< which of the target's machines; empty: its ordinary one
+  std::filesystem::path modules;        ///< folder with modules for `kernel`, or empty
+  std::string append;                   ///< added to the target's own command line
+  std::string topology = {};            ///< which of the target's machines; empty: its ordinary one
+  std::vector<std::string> roles = {};  ///< the devices that the case is about
+  bool whole_machine = true;            ///< all that the machine has counts, not these devices alone
+  bool own_way = true;                  ///< `append` has words that are for this case only
+};
+
+/// How a machine came up that knows more than one way.
+struct BootWay {
+  bool from_snapshot = false;  ///< went on from where another boot of the same kernel was stopped
+  std::string why_cold = {};   ///< why it was booted instead; empty: nobody wanted it otherwise
+  bool trouble = false;        ///< it was to go on from a snapshot, and that did not work
 };
 
 class HotPlug;
@@ -101,6 +112,8 @@ class Target {
   virtual std::string next_initrd() const { return "same"; }
   /// Drivers that must start in every kernel, "igb": without them the machine is not reached.
   virtual std::vector<std::string> vital_drivers() const { return {}; }
+  /// Of the last boot(); nothing: it knows one way only.
+  virtual std::optional<BootWay> boot_way() const { return std::nullopt; }
   /// Facts for the report: accel, memory, QEMU version, host name.
   virtual std::map<std::string, std::string> facts() const = 0;
   virtual Power& power() = 0;

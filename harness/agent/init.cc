@@ -1,9 +1,9 @@
 // What must process 1 do so that a bare kernel becomes a target?
 //
 // Mount the file systems that the kernel speaks through; load the modules of the payload in their order; open the link
-// (a virtio port by its name, else the second serial port); then serve it for ever. A payload that describes a network
-// makes its machine reachable by that instead: interface, sshd, and a unix socket for those that sshd lets in. Since a
-// network can be cut, the console then is a second way to find out that the agent lives.
+// (a virtio port by its name, else the second serial port), hold there when told to; then serve it for ever. A payload
+// that describes a network makes its machine reachable by that instead: interface, sshd, and a unix socket for those
+// that sshd lets in. Since a network can be cut, the console then is a second way to find out that the agent lives.
 #include "harness/agent/init.h"
 
 #include <fcntl.h>
@@ -23,9 +23,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "harness/agent/daemon.h"
+#include "harness/agent/hold.h"
 #include "harness/agent/identity.h"
 #include "harness/agent/network.h"
 #include "harness/agent/roll_call.h"
@@ -149,10 +151,11 @@ Channel find_link() {
   }
 }
 
-void serve_links(State& state, const Registry& registry) {
+/// `held`: the link over which the agent was told to go on, if it had to wait for that.
+void serve_links(State& state, const Registry& registry, std::optional<Channel>& held) {
   bool announced = false;
   while (true) {
-    Channel channel = find_link();
+    Channel channel = held ? *std::exchange(held, std::nullopt) : find_link();
     while (!channel.lost()) {
       if (!announced) {
         // The console is slow, and the controller waits for the link: so not before the link is open.
@@ -209,6 +212,9 @@ void run_as_init() {
   Fd listener;
   const auto network = network_of_payload(warnings);
   if (network) listener = be_reachable(*network, warnings);
+  std::optional<Channel> held;
+  if (!network && is_to_hold(read_line("/proc/cmdline"))) hold(held.emplace(find_link()));
+  // Only from here on is anything looked at that is this boot's own.
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
   const Registry registry = all_verbs();
   const auto never = Stop::create();
@@ -222,7 +228,7 @@ void run_as_init() {
       if (network && never) {
         serve_connections(state, registry, listener.get(), *never);
       } else {
-        serve_links(state, registry);
+        serve_links(state, registry, held);
       }
     } catch (const std::exception& failed) {  // no memory, most likely; process 1 must not end
       say(failed.what());

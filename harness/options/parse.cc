@@ -129,6 +129,7 @@ std::vector<std::string> to_argv(const KernelOptions& kernels, const MachineOpti
   if (machine.accel != usual.accel) add("--accel", machine.accel);
   if (machine.memory_mib != usual.memory_mib) add("--memory", std::to_string(machine.memory_mib));
   if (machine.cpus != usual.cpus) add("--cpus", std::to_string(machine.cpus));
+  if (machine.cold) argv.emplace_back("--cold");
   return argv;
 }
 

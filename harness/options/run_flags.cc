@@ -14,6 +14,10 @@ void add_scale(CLI::App& verb, double& scale) {
       ->capture_default_str();
 }
 
+void add_cold(CLI::App& verb, MachineOptions& machine) {
+  verb.add_flag("--cold", machine.cold, "boot for each case, and use no snapshot of a machine that was booted before");
+}
+
 void add_run(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<RunOptions>();
   RunOptions& run = *options;
@@ -26,6 +30,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   verb.add_option("--device", run.selection.devices, "use this device only (repeatable)")->type_name("ROLE|BDF");
   add_kernels(verb, run.kernels);
   add_machine(verb, run.machine);
+  add_cold(verb, run.machine);
   verb.add_option("--repeat", run.repeat, "run each case so many times; all must pass")->check(CLI::Range(1, 100000));
   verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")->check(CLI::Range(1, 1024));
   verb.add_option("--retry-infra", run.retry_infra, "try again so many times after a lab or harness error")
@@ -80,6 +85,7 @@ void add_case(CLI::App& app, Chosen& chosen) {
   verb.add_option("--other-kernel", one.other_kernels);
   add_kernels(verb, one.kernels);
   add_machine(verb, one.machine);
+  add_cold(verb, one.machine);
   verb.callback([options, &chosen] { chosen = *options; });
 }
 

@@ -66,6 +66,8 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
     events.on(AttemptEnded{.where = where, .verdict = Verdict::from(target.error()), .properties = {}, .dir = {}});
     return 0;
   }
+  // A promise about live update that needs no device is about none; one about kexec is about all that there are.
+  const bool whole_machine = devices.empty() && info->needs.level == Level::kKexec;
   ScenarioSetup setup{.target = **target,
                       .events = events,
                       .where = where,
@@ -77,6 +79,7 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
                       .next_append = options.kernels.next_append,
                       .other_kernels = std::move(others),
                       .devices = std::move(devices),
+                      .whole_machine = whole_machine,
                       .allowances = inventory.allowances,
                       .timeout_scale = options.timeout_scale,
                       .stop = &program.stop};

@@ -23,10 +23,11 @@ Machine builtin(const MachineOptions& options, int jobs) {
           .vm = options};
 }
 
-MachineOptions size_of(const lab::VirtualMachine& vm) {
+MachineOptions size_of(const lab::VirtualMachine& vm, bool cold) {
   return {.accel = std::string(to_string(vm.accel)),
           .memory_mib = static_cast<int>(vm.memory_mib),
-          .cpus = static_cast<int>(vm.cpus)};
+          .cpus = static_cast<int>(vm.cpus),
+          .cold = cold};
 }
 
 /// Booting such a machine takes longer, and what takes longer there has the same reasons everywhere.
@@ -60,7 +61,7 @@ std::vector<Machine> known_machines(const lab::Inventory& inventory, const Machi
     machine.host = lab::find_host(inventory, name);
     machine.declared = lab::find_vm(inventory, name);
     if (machine.declared != nullptr) {
-      machine.vm = size_of(*machine.declared);
+      machine.vm = size_of(*machine.declared, options.cold);
       if (jobs > 0 && !machine.declared->takes_devices()) machine.profile.slots = jobs;
     }
     machine.time_scale = machine.host != nullptr ? machine.host->time_scale : machine.declared->time_scale;

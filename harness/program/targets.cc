@@ -42,6 +42,7 @@ Result<lab::QemuConfig> vm_config(const Machine& machine, const CaseOptions& opt
   config.memory_mib = static_cast<unsigned>(machine.vm.memory_mib);
   config.cpus = static_cast<unsigned>(machine.vm.cpus);
   config.accel = accel_wish(machine.vm);
+  config.cold = machine.vm.cold;
   config.agent = agent_path();
   config.work_dir = dir / "vm";
   config.console_log = dir / "console.log";

@@ -18,20 +18,40 @@ Result<void> check_identity(const wire::Hello& hello, const KernelImage& wanted)
   return {};
 }
 
+std::vector<std::string> roles_of(const std::vector<Device>& devices) {
+  std::vector<std::string> roles;
+  for (const Device& device : devices) roles.push_back(device.role);
+  return roles;
+}
+
 }  // namespace
+
+void Scenario::tell_boot_way() {
+  const auto way = setup_.target.boot_way();
+  if (!way) return;
+  record("boot", way->from_snapshot ? "snapshot" : "cold");
+  if (!way->why_cold.empty()) record("boot.cold_because", way->why_cold);
+  if (!way->trouble) return;
+  setup_.events.on(Note{Note::Level::kWarning, fmt::format("{}: booted, since no snapshot could be used: {}",
+                                                           setup_.where.id.key(), way->why_cold)});
+}
 
 Result<Running> Scenario::boot(const BootOptions& options) {
   const BootSpec spec{.kernel = setup_.kernel.path,
                       .next_kernel = setup_.next_kernel.path,
                       .modules = setup_.modules,
                       .append = join_words({setup_.append, options.append}),
-                      .topology = setup_.devices.empty() ? "" : setup_.devices.front().topology};
+                      .topology = setup_.devices.empty() ? "" : setup_.devices.front().topology,
+                      .roles = roles_of(setup_.devices),
+                      .whole_machine = setup_.whole_machine,
+                      .own_way = !options.append.empty()};
   nonce_ = random_hex(8);
   booted_ = true;
   intend("boot", {{"target", setup_.target.name()}, {"kernel", spec.kernel.string()}});
   auto agent = TRY(
       in_phase<std::unique_ptr<Agent>>(Phase::kBoot, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
         TRY(setup_.target.boot(spec, deadline));
+        tell_boot_way();
         auto up = TRY(setup_.target.connect(deadline));
         TRY(check_identity(up->hello(), setup_.kernel));
         return up;

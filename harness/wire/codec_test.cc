@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/wire/verbs_crash.h"
+#include "harness/wire/verbs_fork.h"
 #include "harness/wire/verbs_holder.h"
 #include "harness/wire/verbs_luo.h"
 #include "harness/wire/verbs_pci.h"
@@ -57,7 +58,7 @@ using AllMessages = testing::Types<
     Answers<Hello>, Answers<Empty>, Answers<OffersReply>, Answers<KmsgReply>, Answers<HaveReply>, Answers<PutReply>,
     Answers<SysfsWriteReply>, Answers<PciListReply>, Answers<VfioBindReply>, Answers<HandleReply>,
     Answers<VfioBindIommufdReply>, Answers<IoasAllocReply>, Answers<VfioInfoReply>, Answers<BytesReply>,
-    Answers<VfioIrqWaitReply>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>>;
+    Answers<VfioIrqWaitReply>, Asks<HolderStart>, Asks<HolderKill>, Answers<HolderStartReply>, Asks<Begin>>;
 
 /// Each plain member of `body` gets a value of its own, so that two that were mixed up are found.
 json filled(json body) {

@@ -28,7 +28,7 @@ Result<std::unique_ptr<SerialConsole>> SerialConsole::create(const ConsoleLogs& 
 
 SerialConsole::~SerialConsole() { detach(); }
 
-Result<void> SerialConsole::attach(Fd socket) {
+Result<void> SerialConsole::attach(Fd socket, std::string_view before) {
   detach();
   const int flags = ::fcntl(socket.get(), F_GETFL);
   if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
@@ -39,6 +39,7 @@ Result<void> SerialConsole::attach(Fd socket) {
   socket_ = std::move(socket);
   wake_ = std::move(wake);
   recording_->begin();
+  if (!before.empty()) recording_->take(before);
   reader_ = std::thread([this] { read_until_ended(); });
   return {};
 }

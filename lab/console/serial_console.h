@@ -22,8 +22,8 @@ class SerialConsole : public Console {
   SerialConsole& operator=(const SerialConsole&) = delete;
   ~SerialConsole() override;
 
-  /// Records from `socket` until its other end closes.
-  Result<void> attach(Fd socket);
+  /// Records `before`, which the machine has said elsewhere, then from `socket` until its other end closes.
+  Result<void> attach(Fd socket, std::string_view before = {});
   /// Takes in what is left, for at most a moment, and lets the socket go.
   void detach();
 

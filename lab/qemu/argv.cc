@@ -14,6 +14,21 @@ namespace {
 /// `wait=on` keeps the machine from starting before QEMU has taken up the client that waits on the socket.
 std::string chardev(std::string_view id, int fd) { return fmt::format("socket,id={},fd={},server=on,wait=on", id, fd); }
 
+/// A comma ends an option's value, two do not.
+std::string option_value(const std::string& text) {
+  std::string value;
+  for (const char c : text) value += c == ',' ? std::string(",,") : std::string(1, c);
+  return value;
+}
+
+std::vector<std::string> memory_of(const QemuSpec& spec) {
+  if (spec.memory_file.empty()) return {};
+  return {"-object",
+          fmt::format("memory-backend-file,id=ram,size={}M,mem-path={},share={}", spec.memory_mib,
+                      option_value(spec.memory_file.string()), spec.memory_written ? "on" : "off"),
+          "-machine", "memory-backend=ram"};
+}
+
 }  // namespace
 
 std::string_view to_string(Accel accel) { return accel == Accel::kKvm ? "kvm" : "tcg"; }
@@ -35,8 +50,12 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
       "-device", fmt::format("virtserialport,chardev=agent,name={}", kAgentPort),                //
       "-device", "virtio-rng-pci,addr=0x11,disable-legacy=on"};
   for (const Part& part : spec.emulated ? parts_of(spec.topology) : std::vector<Part>()) {
-    argv.insert(argv.end(), part.arguments.begin(), part.arguments.end());
+    const auto& arguments = spec.savable && part.stand_in ? *part.stand_in : part.arguments;
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
   }
+  const std::vector<std::string> memory = memory_of(spec);
+  argv.insert(argv.end(), memory.begin(), memory.end());
+  if (spec.incoming) argv.insert(argv.end(), {"-incoming", "defer"});
   argv.insert(argv.end(), spec.further.begin(), spec.further.end());
   argv.insert(argv.end(), {"-kernel", spec.kernel.string(), "-initrd", spec.initrd.string(), "-append", spec.cmdline});
   return argv;

@@ -19,6 +19,9 @@ struct QemuSpec {
   std::string binary = "qemu-system-x86_64";
   std::string name = "holdfast";  ///< shown by ps
   unsigned memory_mib = 512;
+  std::filesystem::path memory_file = {};  ///< the guest's memory; empty: QEMU's own
+  bool memory_written = false;             ///< to that file; false: it is read, and each page written to is a copy
+  bool incoming = false;                   ///< does not boot, but waits to be told what it is (Vm::restore)
   unsigned cpus = 1;
   Accel accel = Accel::kTcg;
   std::filesystem::path kernel = {};
@@ -26,6 +29,7 @@ struct QemuSpec {
   std::string cmdline = {};
   std::string topology = {};              ///< which test devices it has (parts.h)
   bool emulated = true;                   ///< it has those; false: only what `further` brings
+  bool savable = false;                   ///< without devices whose state QEMU cannot save: their places are empty
   std::vector<std::string> further = {};  ///< more arguments: devices of this machine (vfio_argv.h)
   int console_fd = -1;
   int qmp_fd = -1;

@@ -1,6 +1,7 @@
 // Which test devices does the built-in virtual machine have, and where?
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ namespace holdfast::lab {
 struct Part {
   std::vector<Device> devices;
   std::vector<std::string> arguments;
+  /// QEMU cannot save its devices: what takes its place in a machine that is to be saved, so that all else stays where
+  /// it is. Absent: it can be saved.
+  std::optional<std::vector<std::string>> stand_in = std::nullopt;
 };
 
 /// What the ordinary machine takes up on the root bus: root ports in slots 1 to `root_ports`, and the bus numbers that
@@ -30,6 +34,9 @@ inline constexpr unsigned kLastOwnSlot = 0x12;
 /// The parts of one machine, in the order in which QEMU must make them; empty: the ordinary machine. None for a
 /// topology that nobody declared.
 std::vector<Part> parts_of(std::string_view topology);
+
+/// The devices that this machine does not have when it is to be saved.
+std::vector<std::string> unsavable_roles(std::string_view topology);
 
 /// The test devices of all machines, at the addresses that the firmware gives them. The ordinary machine comes first,
 /// and its first device is the one for cases that need a single device and do not care which.

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "harness/base/text.h"
+#include "lab/qemu/argv.h"
 
 namespace holdfast::lab {
 namespace {
@@ -119,6 +120,30 @@ TEST(BuiltinDevices, OfTheHotPlugMachineHaveASpareWhosePlaceIsFree) {
   EXPECT_EQ(arguments["id"], spare->role);
   EXPECT_THAT(values("hot-plug", "-device"), Contains(StartsWith("pcie-root-port,id=rp3")));
   EXPECT_THAT(values("hot-plug", "-netdev"), Contains(StartsWith("hubport,id=net3")));
+}
+
+/// The values of "addr=" that the ports and bridges of a machine have, in their order.
+std::vector<std::string> bridges_in(const QemuSpec& spec) {
+  std::vector<std::string> found;
+  for (const std::string& word : qemu_argv(spec)) {
+    if (word.starts_with("pcie-root-port") || word.starts_with("pcie-pci-bridge") || word.find("3130") != word.npos) {
+      found.push_back(word);
+    }
+  }
+  return found;
+}
+
+TEST(SavableMachine, LeavesOutWhatCannotBeSavedAndNothingAboveIt) {
+  for (const std::string topology : {"", "branches", "sriov", "hot-plug"}) {
+    const QemuSpec whole{.topology = topology};
+    const QemuSpec savable{.topology = topology, .savable = true};
+    EXPECT_EQ(bridges_in(savable), bridges_in(whole)) << topology;
+    for (const std::string& word : qemu_argv(savable)) {
+      EXPECT_FALSE(word.starts_with("nvme") || word.starts_with("edu") || word.starts_with("pci-testdev")) << word;
+    }
+  }
+  EXPECT_EQ(unsavable_roles(""), (std::vector<std::string>{"nvme", "edu", "testdev"}));
+  EXPECT_TRUE(unsavable_roles("hot-plug").empty());
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // How does the harness get a machine without any machine: the built-in QEMU target?
 //
 // Power on is: pack (or find in the cache) the initramfs, decide on the accelerator, start QEMU with the console's and
-// the agent's sockets connected, wait until QEMU is ready. From then on one Link serves the agents of all kernels that
-// this power cycle sees.
+// the agent's sockets connected, wait until QEMU is ready. Where the same boot was kept (fork.h) a machine goes on from
+// there instead; when that does not work it boots like any other. From then on one Link serves the agents of all
+// kernels that this power cycle sees.
 #include "lab/qemu/qemu_target.h"
 
 #include <fmt/format.h>
@@ -14,12 +15,15 @@
 #include <vector>
 
 #include "harness/agent_client.h"
+#include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/hot_plug.h"
 #include "harness/payload/payload.h"
 #include "lab/console/serial_console.h"
+#include "lab/qemu/fork.h"
 #include "lab/qemu/parts.h"
+#include "lab/qemu/snapshot_store.h"
 #include "lab/qemu/vfio_argv.h"
 #include "lab/qemu/vm.h"
 
@@ -71,6 +75,7 @@ class QemuTarget : public Target, private Power, private HotPlug {
   Result<std::unique_ptr<Agent>> connect(const Deadline& deadline) override;
   Result<void> alive(const Deadline& deadline) override;
   std::string base_cmdline() const override { return std::string(kBaseCmdline); }
+  std::optional<BootWay> boot_way() const override { return way_; }
   std::map<std::string, std::string> facts() const override;
   Power& power() override { return *this; }
   Console& console() override { return *console_; }
@@ -84,6 +89,10 @@ class QemuTarget : public Target, private Power, private HotPlug {
   Result<State> state(const Deadline& deadline) override;
 
   Result<void> power_on(const BootSpec& spec, const Deadline& deadline);
+  Result<void> start(QemuSpec qemu, const Deadline& deadline);
+  Result<void> fork(const QemuSpec& qemu, const std::string& made_of, const Deadline& deadline);
+  Result<void> start_fork(const QemuSpec& qemu, const fs::path& folder, const Deadline& deadline);
+  Result<std::string> made_of(const BootSpec& spec, const Payload& payload) const;
   void power_off();
   Result<Accel> decide_accel(const QemuSpec& spec, const Deadline& deadline);
   Result<void> try_kvm(QemuSpec spec, const Deadline& deadline) const;
@@ -93,6 +102,7 @@ class QemuTarget : public Target, private Power, private HotPlug {
   std::optional<AccelChoice> accel_;
   AccelProbe probe_;
   std::optional<BootSpec> last_spec_;
+  std::optional<BootWay> way_;
   std::unique_ptr<Vm> vm_;
   std::vector<std::unique_ptr<Vm>> past_;  ///< ended; a Link that somebody still holds watches their pidfd
   std::shared_ptr<Link> link_;
@@ -131,12 +141,65 @@ Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline
                 .further = config_.further};
   if (spec.topology.empty()) qemu.further.insert(qemu.further.end(), config_.passed.begin(), config_.passed.end());
   qemu.accel = TRY(decide_accel(qemu, deadline));
+  way_.reset();
+  if (!config_.cold) way_ = BootWay{.why_cold = why_not_forked(qemu, spec)};
+  if (way_ && way_->why_cold.empty()) {
+    // Half of the time: a machine that cannot be forked is booted in the other half.
+    const Deadline half = deadline.at_most(deadline.remaining() / 2);
+    auto forked = fork(qemu, TRY(made_of(spec, payload)), half);
+    way_->from_snapshot = forked.ok();
+    if (forked || deadline.stopped()) return forked;
+    power_off();
+    way_->why_cold = forked.error().what;
+    way_->trouble = true;
+  }
+  return start(std::move(qemu), deadline);
+}
+
+Result<void> QemuTarget::start(QemuSpec qemu, const Deadline& deadline) {
   vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
   TRY(console_->attach(vm_->take_console()));
   link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), vm_->pidfd())));
   TRY(vm_->greet(deadline));
   qemu_version_ = vm_->version();
   return {};
+}
+
+Result<std::string> QemuTarget::made_of(const BootSpec& spec, const Payload& payload) const {
+  // The payload's digest covers a kernel that is carried in it.
+  const bool carried = spec.kernel == spec.next_kernel;
+  return fmt::format("{}\n{}\n{}", TRY(identity_of(TRY(find_qemu(config_.binary)))), payload.sha256,
+                     carried ? "the one carried" : TRY(sha256_file(spec.kernel)));
+}
+
+Result<void> QemuTarget::fork(const QemuSpec& qemu, const std::string& made_of, const Deadline& deadline) {
+  const SnapshotStore store(config_.cache_dir / "snapshots");
+  const QemuSpec kept = holding(qemu);
+  const fs::path work = config_.work_dir / "kept";
+  const auto make = [&](const fs::path& folder, const Deadline& until) {
+    auto made = keep_machine(kept, work, folder, until);
+    std::error_code ignored;
+    fs::remove_all(work, ignored);
+    return made;
+  };
+  const fs::path folder = TRY_IN("keep a machine", store.get(fork_key(kept, made_of), make, deadline));
+  auto started = start_fork(kept, folder, deadline);
+  // It may be at fault itself.
+  if (!started && !deadline.stopped()) store.drop(folder);
+  if (!started) return std::move(started.error()).in("go on from a machine that was kept");
+  return {};
+}
+
+/// The console is taken up last: what a fork says that is given up would be told as the story of the next boot.
+Result<void> QemuTarget::start_fork(const QemuSpec& qemu, const fs::path& folder, const Deadline& deadline) {
+  ForkPlan plan = TRY(plan_fork(qemu, folder));
+  vm_ = TRY(Vm::start(std::move(plan.qemu), config_.work_dir));
+  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), vm_->pidfd())));
+  TRY(vm_->greet(deadline));
+  TRY(vm_->restore(plan.state.get(), deadline));
+  TRY(let_go_on(*link_, deadline));
+  qemu_version_ = vm_->version();
+  return console_->attach(vm_->take_console(), plan.console);
 }
 
 void QemuTarget::power_off() {

@@ -18,6 +18,7 @@ struct QemuConfig {
   unsigned memory_mib = 512;
   unsigned cpus = 1;
   AccelWish accel = AccelWish::kAuto;
+  bool cold = false;                      ///< boots each time, and keeps no machine to go on from
   bool emulated = true;                   ///< with the emulated test devices
   std::vector<std::string> further = {};  ///< more arguments for QEMU
   std::vector<std::string> passed = {};   ///< devices of this machine (vfio_argv.h), in the ordinary topology only
@@ -26,7 +27,7 @@ struct QemuConfig {
   std::filesystem::path console_log;      ///< every byte of this target's console; truncated
   std::filesystem::path target_log;       ///< console lines of all targets of that name, appended; empty: none
   std::string slot;                       ///< whose lines they are, in `target_log`
-  std::filesystem::path cache_dir;        ///< payloads, and whether KVM can be trusted
+  std::filesystem::path cache_dir;        ///< payloads, kept machines, and whether KVM can be trusted
 };
 
 /// A target whose machine is a QEMU process: made at boot(), killed when the target is destroyed, when the thread that

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.h"
@@ -49,6 +50,25 @@ std::string version_in(const json& greeting) {
   return fmt::format("{}.{}.{}", number("major"), number("minor"), number("micro"));
 }
 
+/// As send(2); with the bytes goes a descriptor, if `fd` is one (unix(7), SCM_RIGHTS).
+ssize_t send_with(int socket, std::string_view bytes, int fd) {
+  iovec piece{.iov_base = const_cast<char*>(bytes.data()), .iov_len = bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> room{};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  if (fd >= 0) {
+    message.msg_control = room.data();
+    message.msg_controllen = room.size();
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Result<Qmp> Qmp::open(Fd socket, const Deadline& deadline) {
@@ -66,13 +86,24 @@ Result<Qmp> Qmp::open(Fd socket, const Deadline& deadline) {
 }
 
 Result<std::string> Qmp::execute(std::string_view command, std::string_view arguments, const Deadline& deadline) {
+  return execute(command, arguments, -1, deadline);
+}
+
+Result<void> Qmp::give(std::string_view name, int fd, const Deadline& deadline) {
+  TRY(execute("getfd", dump(json{{"fdname", name}}), fd, deadline));
+  return {};
+}
+
+Result<std::string> Qmp::execute(std::string_view command, std::string_view arguments, int fd,
+                                 const Deadline& deadline) {
   const unsigned id = next_id_++;
   json request{{"execute", command}, {"id", id}};
   if (!arguments.empty()) request["arguments"] = parse(arguments);
   const std::string text = dump(request) + "\n";
   for (std::string_view rest = text; !rest.empty();) {
-    const ssize_t sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send_with(socket_.get(), rest, fd);
     if (sent >= 0) {
+      fd = -1;
       rest.remove_prefix(static_cast<size_t>(sent));
     } else if (errno == EAGAIN) {
       const Wake wake = wait_writable(socket_.get(), deadline);

@@ -31,6 +31,9 @@ class Qmp {
   /// Runs a command; gives the JSON text of what it returned. `arguments` is a JSON object, or empty.
   Result<std::string> execute(std::string_view command, std::string_view arguments, const Deadline& deadline);
 
+  /// Gives QEMU a descriptor, which "fd:NAME" then stands for.
+  Result<void> give(std::string_view name, int fd, const Deadline& deadline);
+
   /// The machine's state: "running", "paused", "internal-error", "io-error", "shutdown"...
   Result<std::string> status(const Deadline& deadline);
 
@@ -46,6 +49,7 @@ class Qmp {
   const std::string& version() const { return version_; }
 
  private:
+  Result<std::string> execute(std::string_view command, std::string_view arguments, int fd, const Deadline& deadline);
   explicit Qmp(Fd socket) : socket_(std::move(socket)) {}
   /// The next line that is no event.
   Result<std::string> next_answer(std::string_view waited_for, const Deadline& deadline);

@@ -46,6 +46,13 @@ class Vm {
   /// Asks the guest to give a device up, and waits until it is out. Errors: see HotPlug::unplug.
   Result<void> unplug(const std::string& id, const Deadline& deadline);
 
+  /// Stops the guest and writes all of its state but its memory, which is in a file, to `state_fd`. It is not to
+  /// go on after that: the file would change. Errors: lab.qmp, lab.snapshot with QEMU's reason.
+  Result<void> save(int state_fd, const Deadline& deadline);
+  /// Makes this machine (`spec.incoming`) the one whose state can be read from `state_fd`, and lets it run.
+  /// Errors: as save(); lab.vm-killed when QEMU does not know what to make of it.
+  Result<void> restore(int state_fd, const Deadline& deadline);
+
   /// Ends QEMU, if it has not ended.
   void stop();
 
@@ -65,6 +72,8 @@ class Vm {
         stderr_path_(std::move(stderr_path)),
         sockets_(std::move(sockets)),
         process_(std::move(process)) {}
+  /// Starts a migration by this command and waits until it is complete.
+  Result<void> migrate(std::string_view command, int state_fd, const Deadline& deadline);
   /// What the end of QEMU means.
   Error ended(const ExitStatus& status);
   /// What it means that QEMU did not answer.
