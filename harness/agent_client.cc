@@ -156,6 +156,8 @@ Result<void> LinkAgent::leave(const Deadline& deadline) {
   if (said.first.kind != Envelope::Kind::kEvent) {
     return harness_error("wire", "the agent answered kexec_execute without leaving");
   }
+  const auto leaving = wire::decode<wire::Leaving>(said.first, {});
+  departure_ = {.at = Deadline::Clock::now(), .uptime = Millis(leaving ? leaving->uptime_ms : 0)};
   // A link that breaks right now is what leaving looks like.
   auto acknowledged = link_->send(wire::make_event(wire::Leaving{}), deadline);
   if (!acknowledged && acknowledged.error().blame == Blame::kHarness) return acknowledged;

@@ -11,6 +11,13 @@ std::string CaseId::key() const {
 
 std::string CaseId::classname() const { return device.empty() ? suite : fmt::format("{}.{}", suite, device); }
 
+std::string Milestone::key() const {
+  const std::string of_kexec = kexec > 1 ? fmt::format("#{}", kexec) : "";
+  return device.empty() ? name + of_kexec : fmt::format("{}{}/{}", name, of_kexec, device);
+}
+
+std::string_view milestone_of(std::string_view key) { return key.substr(0, key.find_first_of("#/")); }
+
 std::string attempt_dir(const Where& where, bool several_targets) {
   const CaseId& id = where.id;
   const std::string of_target = several_targets ? where.target + "/" : "";

@@ -2,9 +2,11 @@
 // listen.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -63,6 +65,29 @@ struct PhaseEnded {
   std::chrono::milliseconds took{0};
   bool ok = true;
 };
+/// A moment on the way of a device across a kexec, on the controller's clock.
+struct Milestone {
+  Where where;
+  int kexec = 1;                    ///< of the attempt, counted from 1
+  std::string device;               ///< role; empty: the whole machine's
+  std::string name;                 ///< one of kMilestones
+  std::chrono::milliseconds at{0};  ///< since the old kernel left
+
+  /// "agent", "first-mmio/e1000e"; of a case's second kexec "agent#2".
+  std::string key() const;
+};
+/// Their names, in the order in which they come. What was not seen is not told: a console that is quiet has no bytes.
+inline constexpr std::array<std::string_view, 7> kMilestones{
+    "exec",          // the old kernel's agent said that it leaves: zero
+    "a-last-byte",   // the last byte of the old kernel on the console
+    "b-first-byte",  // the first one of the next kernel
+    "init",          // the next kernel's process 1 began, which is the agent
+    "agent",         // the agent answers the controller
+    "retrieved",     // the device's file came out of its session
+    "first-mmio",    // a register in a BAR of the retrieved device was read
+};
+/// The milestone that a key is of, without kexec and device: "first-mmio".
+std::string_view milestone_of(std::string_view key);
 /// One attempt is over.
 struct AttemptEnded {
   Where where;
@@ -77,9 +102,10 @@ struct CaseSettled {
   std::string target;
   CaseId id;
   Verdict verdict;
-  std::vector<AttemptEnded> attempts;                       ///< empty for a case that the plan skipped
-  std::map<std::string, std::chrono::milliseconds> phases;  ///< of the last attempt
-  std::string replay;                                       ///< the command that runs this case alone
+  std::vector<AttemptEnded> attempts;                                ///< empty for a case that the plan skipped
+  std::map<std::string, std::chrono::milliseconds> phases;           ///< of the last attempt
+  std::string replay;                                                ///< the command that runs this case alone
+  std::map<std::string, std::chrono::milliseconds> milestones = {};  ///< of the last attempt, by Milestone::key()
 };
 /// About to do something that could leave traces behind if the program dies now: the journal syncs before it returns.
 struct Intent {
@@ -119,7 +145,7 @@ struct RunEnded {
 };
 
 using Event = std::variant<RunStarted, SuiteFacts, CaseStarted, PhaseStarted, PhaseEnded, AttemptEnded, CaseSettled,
-                           Intent, FindingAllowed, Recovery, Note, RunEnded>;
+                           Intent, FindingAllowed, Recovery, Note, RunEnded, Milestone>;
 
 /// Takes events. Calls come one at a time (the run serialises them) and must not throw.
 class EventSink {

@@ -103,6 +103,7 @@ void fields(Visitor& visit, As<CaseSettled> auto& event) {
   visit("attempts", event.attempts);
   visit("phases_ms", event.phases);
   visit("replay", event.replay);
+  visit.optional("milestones_ms", event.milestones);
 }
 template <class Visitor>
 void fields(Visitor& visit, As<Intent> auto& event) {
@@ -141,10 +142,19 @@ void fields(Visitor& visit, As<RunEnded> auto& event) {
   visit("took_ms", event.took);
 }
 
+template <class Visitor>
+void fields(Visitor& visit, As<Milestone> auto& event) {
+  visit("where", event.where);
+  visit("kexec", event.kexec);
+  visit("device", event.device);
+  visit("name", event.name);
+  visit("at_ms", event.at);
+}
+
 /// The names of the alternatives of Event, in its order.
 constexpr std::array<std::string_view, std::variant_size_v<Event>> kNames = {
-    "run-started",  "suite-facts", "case-started",    "phase-started", "phase-ended", "attempt-ended",
-    "case-settled", "intent",      "finding-allowed", "recovery",      "note",        "run-ended"};
+    "run-started", "suite-facts",     "case-started", "phase-started", "phase-ended", "attempt-ended", "case-settled",
+    "intent",      "finding-allowed", "recovery",     "note",          "run-ended",   "milestone"};
 
 /// Puts the members of one struct into a JSON object.
 class Writer {
@@ -152,6 +162,11 @@ class Writer {
   template <class T>
   void operator()(const char* name, const T& value) {
     object_[name] = json_of(value);
+  }
+  /// A member that journals of earlier versions do not have.
+  template <class T>
+  void optional(const char* name, const T& value) {
+    if (!value.empty()) (*this)(name, value);
   }
   Json take() { return std::move(object_); }
 
@@ -203,6 +218,10 @@ class Reader {
     Reader member(*found, fmt::format("{}.{}", path_, name), Any());
     member.read(value);
     problem_ = std::move(member.problem_);
+  }
+  template <class T>
+  void optional(const char* name, T& value) {
+    if (object_.contains(name)) (*this)(name, value);
   }
   const std::string& problem() const { return problem_; }
 

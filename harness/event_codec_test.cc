@@ -50,7 +50,8 @@ std::vector<Event> all_events() {
                       .verdict = verdict(),
                       .attempts = {attempt(), attempt()},
                       .phases = {{"boot", milliseconds(1)}, {"kexec", milliseconds(2)}},
-                      .replay = "holdfast run --filter 'x'"},
+                      .replay = "holdfast run --filter 'x'",
+                      .milestones = {{"agent", milliseconds(3)}}},
           Intent{.where = kWhere, .action = "start-vm", .details = {{"pid", "12"}}},
           FindingAllowed{.where = kWhere,
                          .kind = "lockdep",
@@ -64,7 +65,8 @@ std::vector<Event> all_events() {
           RunEnded{.tally = {.passed = 1, .failed = 2, .errors = 3, .skipped = 4},
                    .interrupted = true,
                    .exit_code = 130,
-                   .took = milliseconds(99)}};
+                   .took = milliseconds(99)},
+          Milestone{.where = kWhere, .kexec = 2, .device = "e1000e", .name = "retrieved", .at = milliseconds(5)}};
 }
 
 class EveryEvent : public testing::TestWithParam<size_t> {

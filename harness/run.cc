@@ -43,12 +43,19 @@ class Gate : public EventSink {
     if (const auto* phase = std::get_if<PhaseEnded>(&event)) {
       phases_[key(phase->where)][phase->phase] += phase->took;
     }
+    if (const auto* milestone = std::get_if<Milestone>(&event)) {
+      milestones_[key(milestone->where)][milestone->key()] = milestone->at;
+    }
     if (const auto* allowed = std::get_if<FindingAllowed>(&event)) used_.insert({allowed->kind, allowed->pattern});
     inner_.on(event);
   }
   std::map<std::string, Millis> phases(const Where& where) {
     const std::scoped_lock lock(mutex_);
     return std::move(phases_[key(where)]);
+  }
+  std::map<std::string, Millis> milestones(const Where& where) {
+    const std::scoped_lock lock(mutex_);
+    return std::move(milestones_[key(where)]);
   }
   bool used(const Allowance& allowance) {
     const std::scoped_lock lock(mutex_);
@@ -60,6 +67,7 @@ class Gate : public EventSink {
   EventSink& inner_;
   std::mutex mutex_;
   std::map<std::string, std::map<std::string, Millis>> phases_;
+  std::map<std::string, std::map<std::string, Millis>> milestones_;
   std::set<std::pair<std::string, std::string>> used_;
 };
 
@@ -223,7 +231,10 @@ class Execution {
                         .attempts = {},
                         .phases = {},
                         .replay = replay(planned)};
-    if (!job.attempts.empty()) settled.phases = gate_.phases(job.attempts.back().where);
+    if (!job.attempts.empty()) {
+      settled.phases = gate_.phases(job.attempts.back().where);
+      settled.milestones = gate_.milestones(job.attempts.back().where);
+    }
     settled.attempts = std::move(job.attempts);
     finish(std::move(settled));
   }

@@ -30,7 +30,9 @@ Running::~Running() {
 }
 
 Scenario::Scenario(ScenarioSetup setup)
-    : setup_(std::move(setup)), crashes_(setup_.target.console(), setup_.allowances) {}
+    : setup_(std::move(setup)),
+      crashes_(setup_.target.console(), setup_.allowances),
+      blackout_(setup_.target.console(), setup_.events, setup_.where) {}
 
 const Device& Scenario::device(size_t index) const {
   if (index >= setup_.devices.size()) std::abort();  // a case asks for no more than its Needs say

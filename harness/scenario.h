@@ -10,8 +10,10 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "harness/blackout.h"
 #include "harness/crash/crash_watch.h"
 #include "harness/event.h"
 #include "harness/other_kernel.h"
@@ -118,8 +120,12 @@ class Scenario {
   /// One request as a phase, with the same care for blame as the steps.
   template <class Request>
   Result<typename Request::Reply> call(Phase phase, Running& kernel, const Request& request) {
-    return in_phase<typename Request::Reply>(
+    auto reply = in_phase<typename Request::Reply>(
         phase, [&](const Deadline& deadline) { return kernel.agent().call(request, deadline); });
+    if constexpr (std::is_same_v<Request, wire::VfioRead>) {
+      if (reply) blackout_.read_register(request.device, request.region);
+    }
+    return reply;
   }
 
   /// One request that the kernel must refuse; gives the errno's name, "EBUSY". Error kernel.accepted when it did not.
@@ -187,6 +193,7 @@ class Scenario {
   std::string log_;        ///< the running kernel's log as fetched so far
   uint64_t log_next_ = 0;  ///< sequence number to go on from
   CrashWatch crashes_;
+  Blackout blackout_;
   int kexecs_ = 0;
   bool retrieved_before_ = false;  ///< a device file was: the kernels of this case offer it
   bool booted_ = false;            ///< the kernel that runs, or is on its way, was booted and not kexec'ed

@@ -38,6 +38,8 @@ class Console {
   /// Waits until `text` appears after `from`; gives the position behind it.
   virtual Result<Mark> expect(std::string_view text, Mark from, const Deadline& deadline) = 0;
   virtual Result<void> send(std::string_view text, const Deadline& deadline) = 0;
+  /// When the byte at that position was received; nothing for one that has not come, or that came too long ago.
+  virtual std::optional<Deadline::Clock::time_point> came_at(Mark /*position*/) const { return std::nullopt; }
 };
 
 /// The connection to the agent in one running kernel. It ends with that kernel: `boot_id` never changes.
@@ -56,6 +58,13 @@ class Agent {
   /// Sends kexec_execute. Success means that the agent said `leaving` and then nothing but silence or the end of the
   /// link: the old kernel is on its way out. A refusal comes back as kernel.refused with errnum.
   virtual Result<void> leave(const Deadline& deadline) = 0;
+  /// When this kernel said `leaving`, and how far its own clock was.
+  struct Departure {
+    Deadline::Clock::time_point at;
+    Millis uptime{0};
+  };
+  /// Nothing unless leave() has succeeded.
+  const std::optional<Departure>& departure() const { return departure_; }
 
   /// Makes sure that the target has this file's content, sending it in pieces if it has not; gives its sha256.
   Result<std::string> upload(const std::filesystem::path& file, const Deadline& deadline);
@@ -67,6 +76,7 @@ class Agent {
   static Error refused(const wire::Refusal& refusal);
   /// A number that no request to this agent has had.
   uint64_t take_id() { return next_id_++; }
+  std::optional<Departure> departure_;
 
  private:
   uint64_t next_id_ = 1;

@@ -166,6 +166,8 @@ void Artifacts::on(const Event& event) {
     write_manifest();
   } else if (const auto* phase = std::get_if<PhaseEnded>(&event)) {
     phases_.add(*phase);
+  } else if (const auto* milestone = std::get_if<Milestone>(&event)) {
+    phases_.add(*milestone);
   } else if (const auto* attempt = std::get_if<AttemptEnded>(&event)) {
     write_timing(*attempt);
   } else if (const auto* settled = std::get_if<CaseSettled>(&event)) {
@@ -193,6 +195,7 @@ Result<fs::path> Artifacts::folder_of(const AttemptEnded& attempt) const {
 
 void Artifacts::write_timing(const AttemptEnded& attempt) {
   const std::vector<PhaseSpan> phases = phases_.take(attempt.where);
+  const std::vector<MilestoneSpot> milestones = phases_.take_milestones(attempt.where);
   if (attempt.dir.empty()) return;
   Json timing;
   timing["case"] = printable(attempt.where.id.key());
@@ -203,6 +206,10 @@ void Artifacts::write_timing(const AttemptEnded& attempt) {
   timing["phases"] = Json::array();
   for (const PhaseSpan& phase : phases) {
     timing["phases"].push_back({{"phase", printable(phase.name)}, {"ms", phase.took.count()}, {"ok", phase.ok}});
+  }
+  timing["milestones"] = Json::array();
+  for (const MilestoneSpot& spot : milestones) {
+    timing["milestones"].push_back({{"milestone", printable(spot.key)}, {"at_ms", spot.at.count()}});
   }
   const auto folder = folder_of(attempt);
   trouble_.check(folder ? write_file(*folder / "timing.json", text_of(timing)) : Result<void>(folder.error()));

@@ -181,6 +181,8 @@ class Submission {
               {"replay", printable(settled.replay)}};
     misc["phases_ms"] = Json::object();
     for (const auto& [phase, span] : settled.phases) misc["phases_ms"][printable(phase)] = span.count();
+    misc["milestones_ms"] = Json::object();
+    for (const auto& [key, at] : settled.milestones) misc["milestones_ms"][printable(key)] = at.count();
     if (!settled.attempts.empty()) misc["properties"] = json_of(settled.attempts.back().properties);
     test["misc"] = std::move(misc);
     tests_.push_back(std::move(test));

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -18,24 +20,44 @@ struct PhaseSpan {
   bool ok;
 };
 
-/// Remembers the phases of attempts, in the order of their ends. Not thread-safe.
+/// A moment across a kexec, by Milestone::key(). One without a device stands before those of devices.
+struct MilestoneSpot {
+  std::string key;
+  std::chrono::milliseconds at;
+};
+
+/// Remembers the phases and milestones of attempts, in the order of their ends. Not thread-safe.
 class PhaseLog {
  public:
   void add(const PhaseEnded& phase);
+  void add(const Milestone& milestone);
+  /// Any event; those that tell of neither are passed over.
+  void add(const Event& event);
   /// Empty for an attempt that nothing is known of.
   const std::vector<PhaseSpan>& of(const Where& where) const;
   /// As of(), and forgets them.
   std::vector<PhaseSpan> take(const Where& where);
+  /// The same for milestones, in the order in which they came.
+  const std::vector<MilestoneSpot>& milestones_of(const Where& where) const;
+  std::vector<MilestoneSpot> take_milestones(const Where& where);
 
  private:
   using Key = std::tuple<std::string, CaseId, int>;
   std::map<Key, std::vector<PhaseSpan>> phases_;
+  std::map<Key, std::vector<MilestoneSpot>> milestones_;
 };
 
 /// Sums per name as spans in the order in which a case goes through its phases; for a reader that has no more.
 std::vector<PhaseSpan> in_order(const std::map<std::string, std::chrono::milliseconds>& sums);
 
-/// Where the order of phases has `name`; behind all others for one that it does not know.
+/// Those of a kexec as a reader gets them from a map, in the order in which they come.
+std::vector<MilestoneSpot> milestones_in_order(const std::map<std::string, std::chrono::milliseconds>& milestones);
+
+/// "milestone agent": under which a milestone's time stands where phases are compared over runs. Of a case's further
+/// kexecs nothing: they would be mixed with the first.
+std::optional<std::string> compared_name(std::string_view milestone_key);
+
+/// Where the order of phases, then of milestones, has `name`; behind all others for one that it does not know.
 size_t phase_rank(const std::string& name);
 
 }  // namespace holdfast::reports

@@ -23,9 +23,7 @@ namespace {
 
 PhaseLog phases_of(const JournalEvents& log) {
   PhaseLog phases;
-  for (const Event& event : log.events) {
-    if (const auto* phase = std::get_if<PhaseEnded>(&event)) phases.add(*phase);
-  }
+  for (const Event& event : log.events) phases.add(event);
   return phases;
 }
 

@@ -1,6 +1,7 @@
 // What can this terminal show, and how does a status line live beneath plain ones?
 #include "reports/screen.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -62,6 +63,12 @@ int terminal_width(int fd) {
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
+int terminal_height(int fd) {
+  constexpr int kUsual = 24;
+  winsize size = {};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : kUsual;
+}
+
 }  // namespace
 
 size_t columns(std::string_view text) {
@@ -88,10 +95,10 @@ ScreenTraits traits_of(int fd) {
 Screen::Screen(int fd)
     : Screen(
           traits_of(fd), [fd](std::string_view text) { (void)write_all(fd, text).ok(); },
-          [fd] { return terminal_width(fd); }) {}
+          [fd] { return terminal_width(fd); }, [fd] { return terminal_height(fd); }) {}
 
-Screen::Screen(ScreenTraits traits, Write write, Width width)
-    : traits_(traits), write_(std::move(write)), width_(std::move(width)) {}
+Screen::Screen(ScreenTraits traits, Write write, Width width, Height height)
+    : traits_(traits), write_(std::move(write)), width_(std::move(width)), height_(std::move(height)) {}
 
 Screen::~Screen() { clear_live(); }
 
@@ -109,29 +116,58 @@ std::string Screen::rendered(const Line& line, size_t limit) const {
   return text;
 }
 
-void Screen::line(const Line& line) {
-  const std::scoped_lock lock(mutex_);
-  // In one write, so that the live line does not flicker.
-  std::string text = drawn_.empty() ? std::string() : std::string(kWipe);
-  text += rendered(line, kNoLimit) + "\n" + drawn_;
-  write_(text);
+/// Takes the live lines away. A window that became narrower has broken them over more rows than there were lines.
+std::string Screen::wipe() const {
+  if (drawn_.empty()) return {};
+  const auto width = static_cast<size_t>(std::max(width_(), 1));
+  size_t rows = 0;
+  for (const size_t one : drawn_columns_) rows += std::max<size_t>(1, (one + width - 1) / width);
+  // ECMA-48: carriage return, "cursor up", then "erase in page" to its end.
+  return rows <= 1 ? std::string(kWipe) : fmt::format("\r\x1b[{}A\x1b[J", rows - 1);
 }
 
-void Screen::live(const Line& line) {
+void Screen::line(const Line& line) {
+  const std::scoped_lock lock(mutex_);
+  // In one write, so that the live lines do not flicker.
+  write_(wipe() + rendered(line, kNoLimit) + "\n" + drawn_);
+}
+
+void Screen::text(std::string_view text) {
+  const std::scoped_lock lock(mutex_);
+  std::string clean = printable(text);
+  if (!clean.ends_with('\n')) clean += '\n';
+  write_(wipe() + clean + drawn_);
+}
+
+size_t Screen::live_rows() const { return static_cast<size_t>(std::clamp(height_() / 2, 1, 12)); }
+
+void Screen::live(const std::vector<Line>& lines) {
   if (!traits_.live) return;
   const std::scoped_lock lock(mutex_);
   // The last column stays free: writing into it wraps on some terminals, and the wrapped half is never wiped.
-  std::string text = rendered(line, static_cast<size_t>(std::max(width_(), 2) - 1));
+  const auto limit = static_cast<size_t>(std::max(width_(), 2) - 1);
+  std::string text;
+  std::vector<size_t> seen;
+  for (const Line& line : lines) {
+    text += (seen.empty() ? "" : "\n") + rendered(line, limit);
+    size_t used = 0;
+    for (const Span& span : line) used += columns(flat(span.text));
+    seen.push_back(std::min(used, limit));
+  }
   if (text == drawn_) return;
+  const std::string wiped = drawn_.empty() ? std::string(kWipe) : wipe();
   drawn_ = std::move(text);
-  write_(std::string(kWipe) + drawn_);
+  drawn_columns_ = std::move(seen);
+  write_(wiped + drawn_);
 }
 
 void Screen::clear_live() {
   const std::scoped_lock lock(mutex_);
   if (drawn_.empty()) return;
+  const std::string wiped = wipe();
   drawn_.clear();
-  write_(kWipe);
+  drawn_columns_.clear();
+  write_(wiped);
 }
 
 }  // namespace holdfast::reports

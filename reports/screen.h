@@ -25,17 +25,18 @@ struct ScreenTraits {
   bool colour = false;  ///< styles are shown as colours
 };
 
-/// Lines of text on a file descriptor, and beneath them at most one line that comes and goes. Thread-safe. Errors in
+/// Lines of text on a file descriptor, and beneath them lines that come and go. Thread-safe. Errors in
 /// writing are ignored: there is no place left to tell them.
 class Screen {
  public:
   using Write = std::function<void(std::string_view)>;
   using Width = std::function<int()>;
+  using Height = std::function<int()>;
 
   /// Live and coloured when `fd` is a terminal that can do it, CI is not set and, for colours, NO_COLOR is not.
   explicit Screen(int fd);
   /// For tests: any traits, any place to write to.
-  Screen(ScreenTraits traits, Write write, Width width);
+  Screen(ScreenTraits traits, Write write, Width width, Height height = [] { return 24; });
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
   /// Wipes the live line.
@@ -47,18 +48,27 @@ class Screen {
 
   void line(const Line& line);
   void line(std::string_view text) { line(Line{{std::string(text)}}); }
-  /// Shows `line`, cut to the width, in place of the live line before it. Nothing when the screen is not live.
-  void live(const Line& line);
+  /// Text of several lines that this program made up itself, as it stands: a file's content, JSON.
+  void text(std::string_view text);
+  /// Shows `lines`, each cut to the width, in place of the live ones before. At most as many as rows() says are seen
+  /// on a small window. Nothing when the screen is not live.
+  void live(const std::vector<Line>& lines);
+  void live(const Line& line) { live(std::vector<Line>{line}); }
+  /// How many live lines there is room for.
+  size_t live_rows() const;
   void clear_live();
 
  private:
   std::string rendered(const Line& line, size_t columns) const;
+  std::string wipe() const;
 
   ScreenTraits traits_;
   Write write_;
   Width width_;
+  Height height_;
   std::mutex mutex_;
-  std::string drawn_;  ///< the live line that stands there now
+  std::string drawn_;                  ///< the live lines that stand there now
+  std::vector<size_t> drawn_columns_;  ///< of each of them
 };
 
 /// How a screen on `fd` may behave, from the terminal and the environment.

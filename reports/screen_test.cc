@@ -173,5 +173,40 @@ TEST_F(OnTerminal, WritesToItsDescriptor) {
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 
+TEST(Screen, WipesAllItsLiveLines) {
+  Shown shown(kLive);
+  shown.screen.live(std::vector<Line>{{{"one"}}, {{"two"}}, {{"three"}}});
+  shown.text.clear();
+  shown.screen.line("PASS case");
+  EXPECT_EQ(shown.text, "\r\x1b[2A\x1b[JPASS case\none\ntwo\nthree");
+}
+
+TEST(Screen, WipesWhatANarrowerWindowHasBroken) {
+  int width = 40;
+  std::string text;
+  Screen screen(kLive, [&](std::string_view piece) { text += piece; }, [&] { return width; });
+  screen.live({{std::string(30, 'x')}});
+  width = 10;
+  text.clear();
+  screen.clear_live();
+  EXPECT_EQ(text, "\r\x1b[2A\x1b[J");  // thirty columns are three rows now
+}
+
+TEST(Screen, HasRoomForHalfOfTheWindow) {
+  const auto rows = [](int height) {
+    const Screen screen(kLive, [](std::string_view) {}, [] { return 80; }, [height] { return height; });
+    return screen.live_rows();
+  };
+  EXPECT_EQ(rows(10), 5U);
+  EXPECT_EQ(rows(1), 1U);
+  EXPECT_EQ(rows(200), 12U);
+}
+
+TEST(Screen, LeavesTheLinesOfATextAsTheyAre) {
+  Shown shown(kPlainFile);
+  shown.screen.text("{\n  \"a\": 1\n}\x1b[2J");
+  EXPECT_EQ(shown.text, "{\n  \"a\": 1\n}\\x1b[2J\n");
+}
+
 }  // namespace
 }  // namespace holdfast::reports

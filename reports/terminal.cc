@@ -88,6 +88,7 @@ void TerminalReport::on(const Event& event) {
 
 void TerminalReport::show(const RunStarted& event) {
   started_ = event;
+  begun_ = Clock::now();
   if (options_.verbosity == Verbosity::kQuiet) return;
   Line line = {{"run ", Style::kStrong}, {event.run_id, Style::kStrong}};
   const std::string kernel = value_or_empty(event.properties, "kernel");
@@ -120,7 +121,8 @@ TerminalReport::Running& TerminalReport::running(const Where& where) {
     if (one.key == key && one.target == where.target) return one;
   }
   targets_.insert(where.target);
-  running_.push_back({.key = key, .target = where.target, .phase = {}, .since = Clock::now()});
+  running_.push_back({.key = key, .target = where.target, .phase = {}, .since = Clock::now(), .begun = Clock::now()});
+  lanes_ = std::max(lanes_, running_.size());
   return running_.back();
 }
 
@@ -175,6 +177,11 @@ std::string TerminalReport::phases_text(const CaseSettled& event) const {
 
 void TerminalReport::show(const CaseSettled& event) {
   ++settled_;
+  over_.insert({event.target, event.id.key()});
+  if (!event.attempts.empty()) {
+    spent_ += total(event);
+    ++ran_;
+  }
   targets_.insert(event.target);
   std::erase_if(running_, [&](const Running& one) { return one.key == event.id.key() && one.target == event.target; });
   const Outcome outcome = event.verdict.outcome;
@@ -247,6 +254,12 @@ void TerminalReport::show(const Recovery& event) {
       {{fmt::format("recovery of {}: ", event.target), event.ok ? Style::kFaint : Style::kOdd}, {sentence(event)}});
 }
 
+void TerminalReport::show(const Milestone& event) {
+  if (options_.verbosity != Verbosity::kVerbose) return;
+  screen_.line({{fmt::format("  {}: {} {} ms after the kexec", event.where.id.key(), event.key(), event.at.count()),
+                 Style::kFaint}});
+}
+
 void TerminalReport::show(const Note& event) {
   if (options_.verbosity == Verbosity::kQuiet) return;
   const bool warning = event.level == Note::Level::kWarning;
@@ -275,17 +288,66 @@ void TerminalReport::show(const RunEnded& event) {
   screen_.line(fmt::format("exit {}: {}", event.exit_code, exit_meaning(event.exit_code)));
 }
 
+/// Each planned case as long as in an earlier run, one that was not in it as long as the others on average; less what
+/// the running ones have had, over as many as run side by side. Nothing before anything is known.
+std::optional<milliseconds> TerminalReport::left() const {
+  const int remaining = started_.planned + started_.skipped - settled_;
+  milliseconds known{0};
+  int known_cases = 0;
+  milliseconds earlier{0};
+  for (const auto& [name, took] : options_.expected) {
+    earlier += took;
+    if (over_.contains(name)) continue;
+    known += took;
+    ++known_cases;
+  }
+  milliseconds each{0};
+  if (ran_ > 0) {
+    each = spent_ / ran_;
+  } else if (!options_.expected.empty()) {
+    each = earlier / static_cast<int>(options_.expected.size());
+  } else {
+    return std::nullopt;
+  }
+  milliseconds whole = known + each * std::max(remaining - known_cases, 0);
+  for (const Running& one : running_) {
+    const auto found = options_.expected.find({one.target, one.key});
+    const milliseconds due = found == options_.expected.end() ? each : found->second;
+    whole -= std::min(due, duration_cast<milliseconds>(Clock::now() - one.begun));
+  }
+  return std::max(whole, milliseconds{0}) / static_cast<int>(lanes_);
+}
+
+Line TerminalReport::total_line() const {
+  const auto elapsed = duration_cast<milliseconds>(Clock::now() - begun_);
+  const auto remaining = left();
+  return {{fmt::format("[{}/{}]", settled_, started_.planned + started_.skipped), Style::kStrong},
+          {fmt::format(" {}{}{}", duration(elapsed), remaining ? ", about " + duration(*remaining) + " left" : "",
+                       not_passed_.empty() ? "" : fmt::format(", {} not passed", not_passed_.size()))}};
+}
+
 void TerminalReport::draw() {
   if (!screen_.traits().live) return;
   if (running_.empty()) return screen_.clear_live();
   // The attempt that is longest in its phase is the one somebody may wonder about.
-  const Running& one = *std::ranges::min_element(running_, {}, &Running::since);
-  const auto in_phase = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - one.since);
-  const std::string more = running_.size() > 1 ? fmt::format("  (+{} more)", running_.size() - 1) : "";
-  screen_.live(
-      {{fmt::format("[{}/{}] ", settled_, started_.planned + started_.skipped), Style::kStrong},
-       {one.key},
-       {fmt::format("  {}{}{} s{}", one.phase, one.phase.empty() ? "" : " ", in_phase.count(), more), Style::kFaint}});
+  std::vector<const Running*> shown;
+  for (const Running& one : running_) shown.push_back(&one);
+  std::ranges::stable_sort(shown, {}, &Running::since);
+  const size_t room = std::max<size_t>(screen_.live_rows(), 2) - 1;
+  const size_t more = shown.size() > room ? shown.size() - room : 0;
+  shown.resize(shown.size() - more);
+  std::vector<Line> lines;
+  for (const Running* one : shown) {
+    const auto in_phase = duration_cast<std::chrono::seconds>(Clock::now() - one->since);
+    const std::string on = targets_.size() > 1 ? fmt::format(" on {}", one->target) : "";
+    lines.push_back(
+        {{"  " + one->key + on},
+         {fmt::format("  {}{}{} s", one->phase, one->phase.empty() ? "" : " ", in_phase.count()), Style::kFaint}});
+  }
+  Line total = total_line();
+  if (more > 0) total.push_back({fmt::format("  (+{} more)", more), Style::kFaint});
+  lines.push_back(std::move(total));
+  screen_.live(lines);
 }
 
 void TerminalReport::keep_drawing(const std::stop_token& stop) {

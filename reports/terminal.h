@@ -6,12 +6,15 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "harness/event.h"
+#include "reports/history/expected_times.h"
 #include "reports/screen.h"
 
 namespace holdfast::reports {
@@ -22,10 +25,13 @@ enum class Verbosity { kQuiet, kNormal, kVerbose };
 struct TerminalOptions {
   Verbosity verbosity = Verbosity::kNormal;
   std::filesystem::path junit = {};  ///< where the summary says the report is; empty: junit.xml in the run's folder
+  /// How long the planned cases took in an earlier run, by target and CaseId::key(); for the time that is left.
+  ExpectedTimes expected = {};
 };
 
-/// Prints a line per settled case, more under one that did not pass, and a summary. On a live screen a status line says
-/// what runs and for how long; it is drawn again every second by a thread of its own.
+/// Prints a line per settled case, more under one that did not pass, and a summary. On a live screen there is a line
+/// beneath for each case that runs, with its phase, and one for the whole with the time that is left; they are drawn
+/// again every second by a thread of its own.
 ///
 /// The header shows the properties "target", "kernel", "next_kernel" and "accel" of RunStarted as far as they are
 /// there; a suite's first line shows its name and its fact "accel".
@@ -45,6 +51,7 @@ class TerminalReport : public EventSink {
     std::string target;
     std::string phase;
     Clock::time_point since;  ///< of the phase
+    Clock::time_point begun;  ///< of the case
   };
 
   void show(const RunStarted& event);
@@ -57,6 +64,7 @@ class TerminalReport : public EventSink {
   void show(const Intent& event);
   void show(const FindingAllowed& event);
   void show(const Recovery& event);
+  void show(const Milestone& event);
   void show(const Note& event);
   void show(const RunEnded& event);
 
@@ -66,6 +74,8 @@ class TerminalReport : public EventSink {
   std::string phases_text(const CaseSettled& event) const;
   Running& running(const Where& where);
   void draw();
+  Line total_line() const;
+  std::optional<std::chrono::milliseconds> left() const;
   void keep_drawing(const std::stop_token& stop);
 
   Screen& screen_;
@@ -73,6 +83,11 @@ class TerminalReport : public EventSink {
   std::mutex mutex_;  ///< guards all below against the drawing thread
   RunStarted started_;
   int settled_ = 0;
+  Clock::time_point begun_ = Clock::now();
+  std::chrono::milliseconds spent_{0};  ///< by the settled cases that ran
+  int ran_ = 0;                         ///< how many those are
+  std::set<std::pair<std::string, std::string>> over_;
+  size_t lanes_ = 1;  ///< the most cases that ran side by side
   std::vector<Running> running_;
   std::vector<std::string> phase_order_;  ///< phases in the order in which the run came to them
   std::map<std::string, Properties> suites_;

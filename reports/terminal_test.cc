@@ -1,6 +1,7 @@
 // Does the terminal say what happened, as plain lines and as a live one?
 #include "reports/terminal.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -162,15 +163,41 @@ TEST(TerminalReport, DrawsAndWipesALiveLine) {
   const std::string text =
       shown({sample::run_started("/out"), CaseStarted{.where = where}, PhaseStarted{.where = where, .phase = "kexec"}},
             {}, true);
-  EXPECT_THAT(text, HasSubstr("[0/5] Preserve.DeviceKeepsItsAddress/e1000e  kexec 0 s"));
-  EXPECT_TRUE(text.ends_with("\r\x1b[2K")) << text;
+  EXPECT_THAT(text, HasSubstr("  Preserve.DeviceKeepsItsAddress/e1000e  kexec 0 s\n[0/5] "));
+  EXPECT_TRUE(text.ends_with("\r\x1b[1A\x1b[J")) << text;
 }
 
-TEST(TerminalReport, CountsWhatElseRunsInTheLiveLine) {
+TEST(TerminalReport, HasALiveLineForEachRunningCase) {
   const std::string text = shown({CaseStarted{.where = sample::at(sample::kKeeps)},
                                   CaseStarted{.where = sample::at(sample::kKeeps, 1, "metal-1")}},
                                  {}, true);
-  EXPECT_THAT(text, HasSubstr("(+1 more)"));
+  EXPECT_THAT(text, AllOf(HasSubstr("e1000e on qemu  0 s\n"), HasSubstr("e1000e on metal-1  0 s\n[0/0]")));
+}
+
+TEST(TerminalReport, CountsTheCasesThatHaveNoRoom) {
+  std::vector<Event> events;
+  for (int i = 0; i < 40; ++i) events.emplace_back(CaseStarted{.where = sample::at({"S", fmt::format("N{}", i), ""})});
+  EXPECT_THAT(shown(events, {}, true), HasSubstr("(+29 more)"));  // 12 lines at 24 rows, one of them for the whole
+}
+
+TEST(TerminalReport, SaysHowMuchTimeIsLeft) {
+  const RunStarted started{.run_id = "x", .out_dir = "/", .planned = 3, .skipped = 0, .properties = {}};
+  const CaseId one{"S", "One", ""};
+  const CaseId two{"S", "Two", ""};
+  const CaseStarted begun{.where = sample::at(two)};
+  // Nothing is known before a case has ended.
+  EXPECT_THAT(shown({started, begun}, {}, true), Not(HasSubstr("left")));
+  // One of three took 1.5 s: two are to come.
+  const Event ended = sample::settled(one, {Verdict::passed()});
+  EXPECT_THAT(shown({started, ended, begun}, {}, true),
+              testing::ContainsRegex("\\[1/3\\] [0-9.]+ s, about [23]\\.[0-9] s left"));
+  // An earlier run knows two of them; the third counts as one of this run's.
+  const ExpectedTimes earlier{{{"qemu", one.key()}, milliseconds(60'000)}, {{"qemu", two.key()}, milliseconds(90'000)}};
+  EXPECT_THAT(shown({started, ended, begun}, {.expected = earlier}, true),
+              testing::ContainsRegex("about 1 min (31|30|29) s left"));
+  // Before anything has ended, the unknown one counts as the others on average.
+  EXPECT_THAT(shown({started, begun}, {.expected = earlier}, true),
+              testing::ContainsRegex("about 3 min 4[345] s left"));
 }
 
 TEST(TerminalReport, SurvivesEventsInAnyOrder) {

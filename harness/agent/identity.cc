@@ -19,6 +19,11 @@ uint64_t uptime_ms() {
   return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
+uint64_t began_ms() {
+  static const uint64_t began = uptime_ms();
+  return began;
+}
+
 /// Source: ELF specification, "Note Section": sizes of name and description, type, then both, each padded to 4 bytes.
 std::string build_id_in(std::string_view notes) {
   constexpr uint32_t kGnuBuildId = 3;

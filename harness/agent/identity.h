@@ -17,5 +17,7 @@ std::string build_id_in(std::string_view notes);
 
 /// CLOCK_BOOTTIME in ms.
 uint64_t uptime_ms();
+/// The same clock when this was called for the first time, which run_as_init() does before anything else.
+uint64_t began_ms();
 
 }  // namespace holdfast::agent

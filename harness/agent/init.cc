@@ -202,6 +202,7 @@ std::optional<wire::Network> network_of_payload(Warnings& warnings) {
 }  // namespace
 
 void run_as_init() {
+  static_cast<void>(began_ms());
   ::signal(SIGCHLD, SIG_IGN);  // the kernel reaps, our own children and orphans alike
   ::signal(SIGPIPE, SIG_IGN);
   ::reboot(LINUX_REBOOT_CMD_CAD_OFF);

@@ -1,10 +1,12 @@
 // Which requests about the machine as a whole are served, and how?
 #include <fmt/format.h>
 
+#include "harness/agent/identity.h"
 #include "harness/agent/kernel_log.h"
 #include "harness/agent/offers.h"
 #include "harness/agent/refusal.h"
 #include "harness/agent/registry.h"
+#include "harness/wire/verbs_clock.h"
 
 namespace holdfast::agent {
 namespace {
@@ -35,12 +37,17 @@ Result<wire::Empty> retire(State& state, const wire::Retire&) {
   return wire::Empty{};
 }
 
+Result<wire::ClockReply> clock(State&, const wire::Clock&) {
+  return wire::ClockReply{.now_ms = uptime_ms(), .began_ms = began_ms()};
+}
+
 Result<wire::Hello> hello(State& state, const wire::Hello&) { return state.hello; }
 
 }  // namespace
 
 void add_system_verbs(Registry& registry) {
   registry.add(hello);
+  registry.add(clock);
   registry.add(look_at_offers);
   registry.add(kmsg);
   registry.add(have);

@@ -20,6 +20,7 @@
 #include "harness/run.h"
 #include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
+#include "reports/history/expected_times.h"
 #include "reports/html/html_report.h"
 #include "reports/journal.h"
 #include "reports/junit.h"
@@ -108,7 +109,19 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
   return settings;
 }
 
-Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options) {
+/// Of the cases that are to run, as far as the newest run in that folder knows them.
+reports::ExpectedTimes expected_times(const fs::path& out, const Plan& plan) {
+  const auto earlier = reports::times_of_earlier_run(out / "latest");
+  reports::ExpectedTimes expected;
+  for (const PlannedCase& planned : plan.cases) {
+    const auto known = earlier.find({planned.target, planned.id.key()});
+    if (planned.skip_reason.empty() && known != earlier.end()) expected.insert(*known);
+  }
+  return expected;
+}
+
+Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options,
+                         reports::ExpectedTimes expected) {
   const reports::OnTrouble tell = [&program](const Error& error) { reports::print_error(program.err, error); };
   sinks.add(TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell)));
   const auto record = std::make_shared<reports::RunRecord>();
@@ -131,7 +144,8 @@ Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& 
   }
   const auto verbosity = static_cast<reports::Verbosity>(options.verbosity);
   sinks.add(std::make_unique<reports::TerminalReport>(
-      program.out, reports::TerminalOptions{.verbosity = verbosity, .junit = options.junit}));
+      program.out,
+      reports::TerminalOptions{.verbosity = verbosity, .junit = options.junit, .expected = std::move(expected)}));
   return {};
 }
 
@@ -170,10 +184,11 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
                                           .because("`holdfast list cases` shows them all"));
     return 3;
   }
+  auto expected = expected_times(options.out, plan);  // before this run becomes the newest
   RunSettings settings = TRY(settings_for(program, options, targets, others));
   settings.allowances = inventory.allowances;
   Broadcast sinks;
-  TRY(add_reports(sinks, program, settings, options));
+  TRY(add_reports(sinks, program, settings, options, std::move(expected)));
   OneAtATime events(sinks);
   const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
   return carry_out(plan, profiles, {settings, events, program.stop}, custodians);

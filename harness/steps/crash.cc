@@ -50,6 +50,7 @@ Result<CrashKernel> Scenario::load_crash_kernel(Running& kernel, const KexecOpti
 
 Result<Running> Scenario::crash(Running&& old, const CrashKernel& crash_kernel) {
   ++kexecs_;
+  blackout_.left(std::nullopt, kexecs_);  // nobody said when a crash began
   PciSnapshot before = TRY(look_before_leaving(old.agent()));
   intend("crash", {{"kernel", crash_kernel.image->path.string()}});
   const wire::Hello left_behind = old.agent().hello();

@@ -107,8 +107,10 @@ Result<std::unique_ptr<Agent>> Scenario::meet_next(const wire::Hello& left_behin
   auto agent = TRY(
       in_phase<std::unique_ptr<Agent>>(Phase::kWait, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
         auto up = TRY(setup_.target.connect(deadline));
+        blackout_.answered();
         TRY(prove_kexec(left_behind, up->hello(), image, nonce_word(nonce_, kexecs_)));
         TRY(setup_.target.alive(deadline));
+        blackout_.arrived(*up, deadline);
         return up;
       }));
   record("boot_id.after", agent->boot_id());
@@ -123,7 +125,9 @@ Result<PciSnapshot> Scenario::leave(Running& old, const KexecOptions& options) {
   ++kexecs_;
   PciSnapshot before = TRY(look_before_leaving(old.agent()));  // the last that is asked of the old kernel
   intend("kexec", {{"kernel", image_for(options).path.string()}});
+  blackout_.asked();
   TRY(in_phase<void>(Phase::kKexec, [&](const Deadline& deadline) { return old.agent().leave(deadline); }));
+  blackout_.left(old.agent().departure(), kexecs_);
   booted_ = false;
   return before;
 }

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "harness/scenario.h"
+#include "harness/steps/first_register.h"
 
 namespace holdfast {
 namespace {
@@ -36,6 +37,7 @@ Result<Bound> Scenario::retrieve(Running& now, const Session& session, const Bou
     auto file = agent.call(wire::LuoRetrieve{.session = session.handle, .token = token}, deadline);
     if (!file) return skip_if_not_offered(std::move(file).error(), bound.device.bdf, retrieved_before_);
     retrieved_before_ = true;
+    blackout_.retrieved(bound.device.role, file->handle);
     Bound back = bound;
     back.cdev = file->handle;
     back.iommufd = TRY(agent.call(wire::IommufdOpen{}, deadline)).handle;
@@ -69,6 +71,10 @@ Result<void> Scenario::exercise(Running& now, const Bound& bound) {
     if (ids.blob.size() != 4 || (octet(0) | octet(1) << 8) != expected->vendor ||
         (octet(2) | octet(3) << 8) != expected->device) {
       return kernel_error("wrong-device", fmt::format("the file of {} belongs to another device", bound.device.bdf));
+    }
+    if (const auto bar = register_bar(expected->config, info)) {
+      TRY(read_first_register(agent, bound.cdev, *bar, deadline));
+      blackout_.read_register(bound.cdev, *bar);
     }
 
     for (const wire::VfioIrq& irq : info.irqs) {

@@ -56,6 +56,9 @@ class ConsoleRecorder : public Console {
   Result<Mark> expect(std::string_view text, Mark from, const Deadline& deadline) override {
     return recording_->expect(text, from, deadline);
   }
+  std::optional<Deadline::Clock::time_point> came_at(Mark position) const override {
+    return recording_->came_at(position);
+  }
   /// Waits until the console is open, and until it has taken all of `text`. Errors: as wait_open(); lab.console-lost.
   Result<void> send(std::string_view text, const Deadline& deadline) override;
   /// Makes the kernel do what it does for that sysrq key ('b': reboots at once). Errors: as send(); plan.cannot.

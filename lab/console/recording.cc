@@ -62,6 +62,7 @@ void Recording::take(std::string_view bytes) {
   if (target_) append_lines(bytes);
   const std::lock_guard lock(mutex_);
   tail_.append(bytes);
+  note_arrival();
   // Cut when there is twice as much as is to be kept, not at each piece: the cost per byte stays constant.
   if (tail_.size() > 2 * logs_.keep) {
     const size_t cut = tail_.size() - logs_.keep;
@@ -69,6 +70,30 @@ void Recording::take(std::string_view bytes) {
     tail_begins_ += cut;
   }
   came_.notify_all();
+}
+
+/// With the lock held.
+void Recording::note_arrival() {
+  constexpr size_t kMostArrivals = 65'536;  // a minute of a console that never pauses
+  constexpr Millis kTogether{1};
+  const auto now = Deadline::Clock::now();
+  const Mark end = tail_begins_ + tail_.size();
+  if (!arrivals_.empty() && now - arrivals_.back().at < kTogether) {
+    arrivals_.back().end = end;
+    return;
+  }
+  arrivals_.push_back({.end = end, .at = now});
+  if (arrivals_.size() <= kMostArrivals) return;
+  arrivals_begin_ = arrivals_.front().end;
+  arrivals_.pop_front();
+}
+
+std::optional<Deadline::Clock::time_point> Recording::came_at(Mark position) const {
+  const std::lock_guard lock(mutex_);
+  if (position < arrivals_begin_) return std::nullopt;
+  const auto found = std::ranges::upper_bound(arrivals_, position, {}, &Arrival::end);
+  if (found == arrivals_.end()) return std::nullopt;
+  return found->at;
 }
 
 void Recording::append_lines(std::string_view bytes) {

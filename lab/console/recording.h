@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,8 @@ class Recording {
   /// What kept bytes from being written to disk, if anything did.
   std::optional<Error> trouble() const;
   Console::Mark mark() const;
+  /// See Console::came_at().
+  std::optional<Deadline::Clock::time_point> came_at(Console::Mark position) const;
   /// At most the last 64 MiB of the range.
   std::string slice(Console::Mark from, Console::Mark to) const;
   /// Errors: lab.timeout, lab.console-ended (nothing more will come), harness.stopped.
@@ -56,6 +59,7 @@ class Recording {
   void write_line(std::string_view before, std::string_view line);
   void note_trouble(Error error);
   std::string range(Mark from, Mark to) const;
+  void note_arrival();
 
   const ConsoleLogs logs_;
   const Fd attempt_;
@@ -66,6 +70,13 @@ class Recording {
   mutable std::condition_variable came_;
   std::string tail_;      ///< the newest bytes
   Mark tail_begins_ = 0;  ///< where they stand in all that came
+  /// Bytes that came within a millisecond. Kept for the newest ones only: a console that floods costs no memory.
+  struct Arrival {
+    Mark end;  ///< behind the last of them
+    Deadline::Clock::time_point at;
+  };
+  std::deque<Arrival> arrivals_;
+  Mark arrivals_begin_ = 0;  ///< what came before this has no time any more
   bool more_may_come_ = false;
   std::optional<Error> trouble_;
 };

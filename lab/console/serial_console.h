@@ -35,6 +35,9 @@ class SerialConsole : public Console {
     return recording_->expect(text, from, deadline);
   }
   Result<void> send(std::string_view text, const Deadline& deadline) override;
+  std::optional<Deadline::Clock::time_point> came_at(Mark position) const override {
+    return recording_->came_at(position);
+  }
 
  private:
   explicit SerialConsole(std::unique_ptr<Recording> recording) : recording_(std::move(recording)) {}

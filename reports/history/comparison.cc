@@ -53,10 +53,18 @@ Samples samples_of(const RunResults& run, const CaseSettled& settled) {
     for (const PhaseSpan& span : run.phases.of(attempt.where)) {
       sums[span.name] += static_cast<double>(span.took.count());
     }
+    // Of several devices the last one counts: only then is the way over.
+    for (const MilestoneSpot& spot : run.phases.milestones_of(attempt.where)) {
+      if (const auto as = compared_name(spot.key))
+        sums[*as] = std::max(sums[*as], static_cast<double>(spot.at.count()));
+    }
     for (const auto& [phase, sum] : sums) samples[phase].push_back(sum);
   }
   if (samples.empty()) {
     for (const auto& [phase, took] : settled.phases) samples[phase] = {static_cast<double>(took.count())};
+    for (const auto& [key, at] : settled.milestones) {
+      if (const auto as = compared_name(key)) samples[*as] = {static_cast<double>(at.count())};
+    }
   }
   return samples;
 }

@@ -273,14 +273,21 @@ class Suite {
     }
   }
 
-  static void own_property(CaseSettled& settled, const std::string& name, const std::string& value) {
-    constexpr std::string_view kPhase = "phase.";
+  /// "boot" of "phase.boot.ms".
+  static std::optional<std::string> timed_name(std::string_view kind, std::string_view property) {
     constexpr std::string_view kUnit = ".ms";
+    if (!property.starts_with(kind) || !property.ends_with(kUnit)) return std::nullopt;
+    if (property.size() <= kind.size() + kUnit.size()) return std::nullopt;
+    return std::string(property.substr(kind.size(), property.size() - kind.size() - kUnit.size()));
+  }
+
+  static void own_property(CaseSettled& settled, const std::string& name, const std::string& value) {
     if (settled.attempts.empty() || name == "attempts") return;
     const auto span = parse_u64(value);
-    if (name.starts_with(kPhase) && name.ends_with(kUnit) && name.size() > kPhase.size() + kUnit.size() && span &&
-        *span < 1'000'000'000'000) {
-      settled.phases[name.substr(kPhase.size(), name.size() - kPhase.size() - kUnit.size())] = milliseconds(*span);
+    if (const auto phase = timed_name("phase.", name); phase && span && *span < 1'000'000'000'000) {
+      settled.phases[*phase] = milliseconds(*span);
+    } else if (const auto key = timed_name("milestone.", name); key && span && *span < 1'000'000'000'000) {
+      settled.milestones[*key] = milliseconds(*span);
     } else {
       settled.attempts.back().properties[name] = value;
     }

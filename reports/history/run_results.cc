@@ -121,7 +121,7 @@ Result<RunResults> read_results(const fs::path& where) {
   for (Event& event : results.log.events) {
     // The folder may have moved since.
     if (auto* started = std::get_if<RunStarted>(&event)) started->out_dir = results.folder.string();
-    if (const auto* phase = std::get_if<PhaseEnded>(&event)) results.phases.add(*phase);
+    results.phases.add(event);
   }
   results.record = record_of(results.log);
   return results;

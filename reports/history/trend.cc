@@ -48,6 +48,9 @@ std::map<std::string, double> medians_of(const RunResults& run, const std::set<K
     for (const auto& [id, settled] : suite.cases) {
       if (settled.verdict.outcome != Outcome::kPassed || !steady.contains({settled.target, id})) continue;
       for (const auto& [phase, took] : settled.phases) times[phase].push_back(static_cast<double>(took.count()));
+      for (const auto& [key, at] : settled.milestones) {
+        if (const auto as = compared_name(key)) times[*as].push_back(static_cast<double>(at.count()));
+      }
     }
   }
   std::map<std::string, double> medians;

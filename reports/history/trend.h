@@ -22,7 +22,7 @@ struct Step {
 std::optional<Step> find_step(const std::vector<double>& series);
 inline constexpr size_t kLeastSide = 3;
 
-/// One phase over the runs in which it came.
+/// One phase, or "milestone agent" and the like, over the runs in which it came.
 struct PhaseTrend {
   std::string phase;
   std::vector<size_t> runs;     ///< index of each run

@@ -206,6 +206,8 @@ class RunPage {
     const auto& spans = phases_.of(attempt.where);
     const bool last = &attempt == &settled.attempts.back();
     write_time_line(html, spans.empty() && last ? in_order(settled.phases) : spans, attempt.took);
+    const auto& milestones = phases_.milestones_of(attempt.where);
+    write_blackout(html, milestones.empty() && last ? milestones_in_order(settled.milestones) : milestones);
     if (verdict.outcome != Outcome::kPassed) write_evidence(html, attempt, run_dir_);
     if (!attempt.properties.empty()) {
       const auto details = html.open("details");
@@ -265,7 +267,7 @@ HtmlReport::HtmlReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, 
 
 void HtmlReport::on(const Event& event) {
   record_.add(event);
-  if (const auto* phase = std::get_if<PhaseEnded>(&event)) phases_.add(*phase);
+  phases_.add(event);
   if (!std::holds_alternative<RunEnded>(event)) return;
   trouble_.check(write_file_atomic(file_, run_page(*record_, phases_, file_.parent_path())));
 }

@@ -73,6 +73,7 @@ svg .dot { fill: var(--link); }
 svg .dot.bad { fill: var(--bad); }
 svg .step { stroke: var(--bad); stroke-width: 2; }
 svg .frame { fill: var(--box); }
+svg .tick { fill: var(--link); }
 svg .bad { stroke: var(--bad); stroke-width: 3; }
 ul.phases { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: .2rem 0 .6rem; padding: 0;
   font-size: .9rem; }

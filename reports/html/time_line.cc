@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "harness/timeouts.h"
 #include "reports/words.h"
@@ -63,6 +65,55 @@ void write_time_line(HtmlWriter& html, const std::vector<PhaseSpan>& spans, mill
       html.leaf("rect", {{"class", colour(span.name)}, {"width", "10"}, {"height", "10"}}, "");
     }
     html.text(" " + in_words(span));
+  }
+}
+
+namespace {
+
+/// "last byte of A", for a reader.
+std::string said_of(std::string_view key) {
+  static const std::map<std::string_view, std::string> kWords{{"exec", "A leaves"},
+                                                              {"a-last-byte", "A's last byte"},
+                                                              {"b-first-byte", "B's first byte"},
+                                                              {"init", "init"},
+                                                              {"agent", "agent answers"},
+                                                              {"retrieved", "retrieved"},
+                                                              {"first-mmio", "first MMIO"}};
+  const auto known = kWords.find(milestone_of(key));
+  const std::string words = known == kWords.end() ? std::string(key) : known->second;
+  const size_t slash = key.find('/');
+  return slash == std::string_view::npos ? words : fmt::format("{} ({})", words, key.substr(slash + 1));
+}
+
+}  // namespace
+
+void write_blackout(HtmlWriter& html, const std::vector<MilestoneSpot>& milestones) {
+  std::vector<MilestoneSpot> spots;
+  for (const MilestoneSpot& spot : milestones) {
+    if (spot.key.find('#') == std::string::npos) spots.push_back(spot);
+  }
+  std::ranges::stable_sort(spots, {}, &MilestoneSpot::at);
+  if (spots.empty() || spots.back().at <= milliseconds(0)) return;
+  std::string said;
+  for (const MilestoneSpot& spot : spots) {
+    said += fmt::format("{}{} {} ms", said.empty() ? "" : ", ", said_of(spot.key), spot.at.count());
+  }
+  html.leaf("h3", {}, "across the kexec");
+  {
+    const auto svg = html.open("svg", {{"role", "img"}, {"height", "24"}, {"aria-label", "milestones: " + said}});
+    html.leaf("rect", {{"class", "frame"}, {"width", "100%"}, {"height", "24"}}, "");
+    for (const MilestoneSpot& spot : spots) {
+      constexpr double kSpan = 99.0;  // percent: the last one is to be seen as well
+      const double share = kSpan * static_cast<double>(std::max(spot.at, milliseconds(0)).count()) /
+                           static_cast<double>(spots.back().at.count());
+      const auto tick = html.open(
+          "rect", {{"class", "tick"}, {"x", fmt::format("{:.2f}%", share)}, {"width", "3"}, {"height", "24"}});
+      html.leaf("title", {}, fmt::format("{}: {} ms", said_of(spot.key), spot.at.count()));
+    }
+  }
+  const auto list = html.open("ul", {{"class", "phases"}});
+  for (const MilestoneSpot& spot : spots) {
+    html.leaf("li", {}, fmt::format("{} {} ms", said_of(spot.key), spot.at.count()));
   }
 }
 

@@ -13,4 +13,8 @@ namespace holdfast::reports {
 /// covers is left empty at the end. Nothing when there is neither phase nor time.
 void write_time_line(HtmlWriter& html, const std::vector<PhaseSpan>& spans, std::chrono::milliseconds took);
 
+/// Writes the way across the first kexec, from the old kernel's leave to the last milestone, in its order: an SVG with
+/// a tick for each, and a list. Nothing when no kexec was seen.
+void write_blackout(HtmlWriter& html, const std::vector<MilestoneSpot>& milestones);
+
 }  // namespace holdfast::reports
