@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "harness/base/text.h"
@@ -101,6 +103,20 @@ Listing list_plan(const Plan& plan) {
   }
   listing.json = dump(array);
   return listing;
+}
+
+std::string rows_as_json(const std::vector<std::vector<std::string>>& rows) {
+  Json array = Json::array();
+  for (size_t i = 1; i < rows.size(); ++i) {
+    Json object = Json::object();
+    for (size_t column = 0; column < std::min(rows[i].size(), rows.front().size()); ++column) {
+      std::string name = rows.front()[column];
+      std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+      object[name] = printable(rows[i][column]);
+    }
+    array.push_back(std::move(object));
+  }
+  return dump(array);
 }
 
 }  // namespace holdfast

@@ -23,4 +23,7 @@ Listing list_kernels(const std::vector<StoredKernel>& kernels);
 /// What a run would do, for --dry-run.
 Listing list_plan(const Plan& plan);
 
+/// A table's rows as JSON: an object for each, its members named by the heading, in small letters.
+std::string rows_as_json(const std::vector<std::vector<std::string>>& rows);
+
 }  // namespace holdfast

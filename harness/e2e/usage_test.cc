@@ -98,6 +98,17 @@ TEST(Check, SaysWhatIsMissingAndWhatMendsIt) {
   EXPECT_THAT(output.out, HasSubstr("holdfast kernel"));
 }
 
+TEST(Lists, AsJsonAreOneValueOverManyLines) {
+  const Program program;
+  for (const std::vector<std::string>& what : {std::vector<std::string>{"list", "cases"}, {"kernel", "list"}}) {
+    std::vector<std::string> words = what;
+    words.emplace_back("--json");
+    const Output output = program.run(words);
+    EXPECT_EQ(output.status.code, 0) << output.err;
+    EXPECT_THAT(output.out, testing::StartsWith("[\n  {\n    \""));
+  }
+}
+
 TEST(Filter, ThatMatchesNothingIsExitThree) {
   const Program program;
   EXPECT_EQ(program.run({"run", "--filter", "Nothing*"}).status.code, 3);

@@ -6,6 +6,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/listing.h"
 #include "harness/one_at_a_time.h"
 #include "harness/program/custodians.h"
 #include "harness/program/program.h"
@@ -133,7 +134,12 @@ Result<int> lab_verb(Program& program, const LabStatusOptions& options) {
     const auto takings = TRY(lab::read_takings(TRY(taking_place()).folder));
     for (const lab::VirtualMachine* vm : vms) statuses.push_back(lab::vm_status(*vm, opened.lab, takings));
   }
-  reports::print_table(program.out, lab::to_rows(statuses));
+  const auto rows = lab::to_rows(statuses);
+  if (options.json) {
+    program.out.text(rows_as_json(rows));
+  } else {
+    reports::print_table(program.out, rows);
+  }
   return 0;
 }
 

@@ -24,7 +24,7 @@ namespace {
 
 int show(Program& program, const Listing& listing, bool json) {
   if (json) {
-    program.out.line(trim(listing.json));
+    program.out.text(listing.json);
   } else {
     reports::print_table(program.out, listing.rows);
   }
