@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "harness/options.h"
 
@@ -22,6 +23,8 @@ void add_kernel_verbs(CLI::App& app, Chosen& chosen);  ///< kernel fetch, build,
 void add_lab_verbs(CLI::App& app, Chosen& chosen);     ///< lab status, reserve, release, power, console
 void add_bisect_verbs(CLI::App& app, Chosen& chosen);  ///< bisect, bisect-step
 void add_report_verbs(CLI::App& app, Chosen& chosen);  ///< report html, merge, compare...
+/// completion, manual: they tell what all other verbs are, and come last.
+void add_shell_verbs(CLI::App& app, const std::string& version, Chosen& chosen);
 
 // Flags that several verbs have.
 void add_kernels(CLI::App& verb, KernelOptions& kernels);

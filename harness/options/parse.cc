@@ -7,6 +7,7 @@
 
 #include "harness/base/text.h"
 #include "harness/options.h"
+#include "harness/options/describe.h"
 #include "harness/options/flags.h"
 
 namespace holdfast {
@@ -34,7 +35,7 @@ Words split_words(int argc, const char* const* argv) {
   return words;
 }
 
-std::vector<std::string> flags_of(const CLI::App& verb) {
+std::vector<std::string> flag_names_of(const CLI::App& verb) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : verb.get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
@@ -42,12 +43,10 @@ std::vector<std::string> flags_of(const CLI::App& verb) {
   return flags;
 }
 
-std::vector<std::string> verbs_of(const CLI::App& app) {
-  std::vector<std::string> verbs;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App* v) { return !v->get_group().empty(); })) {
-    verbs.push_back(verb->get_name());
-  }
-  return verbs;
+std::vector<std::string> verb_names_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : verbs_of(app)) names.push_back(verb->get_name());
+  return names;
 }
 
 /// The verb that was given, as deep as it goes.
@@ -56,19 +55,10 @@ const CLI::App& innermost(const CLI::App& app) {
   return given.empty() ? app : innermost(*given.front());
 }
 
-/// "holdfast kernel build": what a user types to get to the verb.
-std::string path_to(const CLI::App& verb) {
-  return verb.get_parent() == nullptr ? verb.get_name() : path_to(*verb.get_parent()) + " " + verb.get_name();
-}
-
-std::string help_of(const CLI::App& verb) {
-  return verb.help(verb.get_parent() == nullptr ? "" : path_to(*verb.get_parent()));
-}
-
 Error unknown_word(const CLI::App& verb, const std::string& word) {
   const bool is_flag = word.starts_with("-");
   const std::string name = is_flag ? word.substr(0, word.find('=')) : word;
-  const auto known = is_flag ? flags_of(verb) : verbs_of(verb);
+  const auto known = is_flag ? flag_names_of(verb) : verb_names_of(verb);
   Error error = usage_error(fmt::format("unknown {} '{}'", is_flag ? "flag" : "word", name));
   if (const auto close = nearest(name, known)) error.what += fmt::format("; did you mean '{}'?", *close);
   return std::move(error).because(fmt::format("`{} --help` shows what there is", path_to(verb)));
@@ -80,9 +70,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   Words words = split_words(argc, argv);
   CLI::App app("Does a PCI device in use survive a kexec untouched?", "holdfast");
   app.set_version_flag("--version", kVersion);
-  app.footer(
-      "`holdfast VERB --help` shows more. Exit codes: 0 passed, 1 a kernel failure, 2 lab or harness error or bad\n"
-      "usage, 3 nothing ran, 4 everything skipped, 130 interrupted.");
+  app.set_help_all_flag("--help-all", "the same with all flags");
   Chosen chosen;
   add_run_verbs(app, chosen);
   add_look_verbs(app, chosen);
@@ -90,6 +78,14 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add_lab_verbs(app, chosen);
   add_report_verbs(app, chosen);
   add_bisect_verbs(app, chosen);
+  add_shell_verbs(app, kVersion, chosen);
+  app.footer(
+      "`holdfast VERB --help` shows more. Exit codes: 0 passed, 1 a kernel failure,\n"
+      "2 lab or harness error or bad usage, 3 nothing ran, 4 everything skipped,\n"
+      "130 interrupted.\n\n"
+      "Examples:\n"
+      "  holdfast check     what is missing here\n"
+      "  holdfast run       every case on the built-in machine");
   for (CLI::App* verb : app.get_subcommands({})) {
     verb->allow_extras();
     for (CLI::App* inner : verb->get_subcommands({})) inner->allow_extras();
@@ -99,7 +95,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     std::vector<std::string> reversed(words.ours.rbegin(), words.ours.rend());  // as CLI11 wants them
     app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    return Options(JustPrint{help_of(innermost(app))});
+    return Options(JustPrint{help_of(innermost(app), /*whole=*/false)});
+  } catch (const CLI::CallForAllHelp&) {
+    return Options(JustPrint{help_of(innermost(app), /*whole=*/true)});
   } catch (const CLI::CallForVersion&) {
     return Options(JustPrint{std::string(kVersion) + "\n"});
   } catch (const CLI::ParseError& error) {
@@ -109,7 +107,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   for (const CLI::App* level = &verb; level != nullptr; level = level->get_parent()) {
     if (const auto extras = level->remaining(); !extras.empty()) return unknown_word(*level, extras.front());
   }
-  if (!chosen) return Options(JustPrint{help_of(verb)});
+  if (!chosen) return Options(JustPrint{help_of(verb, /*whole=*/false)});
   if (auto* run = std::get_if<RunOptions>(&*chosen)) run->gtest_args = std::move(words.gtest);
   if (auto* one = std::get_if<CaseOptions>(&*chosen)) one->gtest_args = std::move(words.gtest);
   return *std::move(chosen);

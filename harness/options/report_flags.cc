@@ -15,17 +15,24 @@ struct ReportVerb {
   int least_runs;
   int most_runs;
   const char* out;  ///< what --out means; null: it has none
+  const char* example;
 };
 
 constexpr ReportVerb kVerbs[] = {
-    {"html", "one page about a run, to open from disk", 1, 1, "the page (default: report.html in the run's folder)"},
-    {"merge", "several runs (shards, hosts) as one", 1, kAny, "folder for junit.xml, summary.txt and report.html"},
-    {"compare", "what is different in the second of two runs; exit code 1 on new failures", 2, 2, nullptr},
+    {"html", "one page about a run, to open from disk", 1, 1, "the page (default: report.html in the run's folder)",
+     "  holdfast report html out/latest"},
+    {"merge", "several runs (shards, hosts) as one", 1, kAny, "folder for junit.xml, summary.txt and report.html",
+     "  holdfast report merge shard-1 shard-2 --out merged"},
+    {"compare", "what is different in the second of two runs; exit code 1 on new failures", 2, 2, nullptr,
+     "  holdfast report compare out/monday out/latest"},
     {"trend", "a page with the time of each phase and the pass rate over runs", 1, kAny,
-     "the page (default: trend.html)"},
-    {"flaky", "how often each case failed, and how sure that is; exit code 1 when one is flaky", 1, kAny, nullptr},
-    {"kcidb", "JSON for KernelCI's database", 1, 1, nullptr},
-    {"summary", "a run in a few lines, to be mailed", 1, 1, nullptr},
+     "the page (default: trend.html)", "  holdfast report trend out --out trend.html"},
+    {"flaky", "how often each case failed, and how sure that is; exit code 1 when one is flaky", 1, kAny, nullptr,
+     "  holdfast report flaky out"},
+    {"kcidb", "JSON for KernelCI's database", 1, 1, nullptr,
+     "  holdfast report kcidb out/latest --origin mylab > run.json"},
+    {"summary", "a run in a few lines, to be mailed", 1, 1, nullptr,
+     "  holdfast report summary out/latest | mail -s holdfast you@example.org"},
 };
 
 void add_kcidb(CLI::App& verb, ReportOptions& options) {
@@ -51,6 +58,7 @@ void add_report_verbs(CLI::App& app, Chosen& chosen) {
         ->type_name("RUN");
     if (one.out != nullptr) verb.add_option("--out", options->out, one.out)->type_name("PATH");
     if (options->what == "kcidb") add_kcidb(verb, *options);
+    verb.footer(std::string("Examples:\n") + one.example);
     verb.callback([options, &chosen] { chosen = *options; });
   }
   report.footer(

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "harness/options/describe.h"
 #include "harness/options/flags.h"
 
 namespace holdfast {
@@ -11,11 +12,13 @@ void add_scale(CLI::App& verb, double& scale) {
   verb.add_option("--timeout-scale", scale, "multiplies every deadline, for slow machines")
       ->envname("HOLDFAST_TIMEOUT_SCALE")
       ->check(CLI::Range(0.01, 1000.0))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kFurther);
 }
 
 void add_cold(CLI::App& verb, MachineOptions& machine) {
-  verb.add_flag("--cold", machine.cold, "boot for each case, and use no snapshot of a machine that was booted before");
+  verb.add_flag("--cold", machine.cold, "boot for each case, and use no snapshot of a machine that was booted before")
+      ->group(kFurther);
 }
 
 void add_run(CLI::App& app, Chosen& chosen) {
@@ -24,7 +27,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   CLI::App& verb = *app.add_subcommand("run", "run cases and report");
   add_lab(verb, run.lab);
   verb.add_option("--target", run.targets, "run on this target only (repeatable)")->type_name("T");
-  verb.add_option("--filter", run.selection.filter, "cases: patterns joined by ':', those to leave out behind ':-'")
+  verb.add_option("--filter", run.selection.filter, "cases: patterns joined by ':'; to leave out, behind ':-'")
       ->type_name("GLOB")
       ->capture_default_str();
   verb.add_option("--device", run.selection.devices, "use this device only (repeatable)")->type_name("ROLE|BDF");
@@ -32,22 +35,27 @@ void add_run(CLI::App& app, Chosen& chosen) {
   add_machine(verb, run.machine);
   add_cold(verb, run.machine);
   verb.add_option("--repeat", run.repeat, "run each case so many times; all must pass")->check(CLI::Range(1, 100000));
-  verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")->check(CLI::Range(1, 1024));
+  verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")
+      ->check(CLI::Range(1, 1024))
+      ->group(kFurther);
   verb.add_option("--retry-infra", run.retry_infra, "try again so many times after a lab or harness error")
       ->check(CLI::Range(0, 100))
-      ->capture_default_str();
-  verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure");
-  verb.add_flag("--force", run.force, "take devices of this machine for passthrough though they are in use");
+      ->capture_default_str()
+      ->group(kFurther);
+  verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure")->group(kFurther);
+  verb.add_flag("--force", run.force, "take devices of this machine for passthrough though they are in use")
+      ->group(kFurther);
   add_scale(verb, run.timeout_scale);
   verb.add_option("--out", run.out, "folder for the results of all runs")
       ->envname("HOLDFAST_OUT")
       ->type_name("DIR")
       ->capture_default_str();
-  verb.add_option("--junit", run.junit, "write junit.xml here as well")->type_name("FILE");
+  verb.add_option("--junit", run.junit, "write junit.xml here as well")->type_name("FILE")->group(kFurther);
   verb.add_option("--junit-dialect", run.junit_dialect, "strict (junit-10.xsd) or extended (file, line, properties)")
       ->check(CLI::IsMember({"strict", "extended"}))
-      ->capture_default_str();
-  verb.add_flag("--ktap", run.ktap, "print KTAP, as the kernel's own tests do");
+      ->capture_default_str()
+      ->group(kFurther);
+  verb.add_flag("--ktap", run.ktap, "print KTAP, as the kernel's own tests do")->group(kFurther);
   verb.add_flag("--dry-run", run.dry_run, "show the plan and touch nothing");
   verb.add_flag_callback(
       "-q,--quiet", [options] { options->verbosity = Verbosity::kQuiet; }, "print failures and the summary only");
@@ -56,9 +64,9 @@ void add_run(CLI::App& app, Chosen& chosen) {
       ->excludes("--quiet");
   verb.footer(
       "Examples:\n"
-      "  holdfast run                                   every case on the built-in machine\n"
+      "  holdfast run                               every case on the built-in machine\n"
       "  holdfast run --filter 'Preserve.*' --device e1000e -v\n"
-      "  holdfast run --kernel arch/x86/boot/bzImage    your kernel\n"
+      "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
       "  holdfast run --repeat 20 --failfast -- --gtest_color=no");
   verb.callback([options, &chosen] { chosen = *options; });
 }
@@ -92,35 +100,43 @@ void add_case(CLI::App& app, Chosen& chosen) {
 }  // namespace
 
 void add_kernels(CLI::App& verb, KernelOptions& kernels) {
-  verb.add_option("--kernel", kernels.kernel, "kernel A: a name from `holdfast kernel list` or a path to a bzImage")
+  verb.add_option("--kernel", kernels.kernel, "kernel A: a name that `kernel list` has, or a bzImage")
       ->envname("HOLDFAST_KERNEL")
       ->type_name("K");
-  verb.add_option("--next-kernel", kernels.next_kernel, "kernel B, the one kexec'ed to (default: kernel A again)")
+  verb.add_option("--next-kernel", kernels.next_kernel, "kernel B, which comes after it (default: A again)")
       ->envname("HOLDFAST_NEXT_KERNEL")
       ->type_name("K");
   verb.add_option("--modules", kernels.modules, "folder with kernel A's modules, when vfio is not built in")
-      ->type_name("DIR");
-  verb.add_option("--append", kernels.append, "words added to kernel A's command line")->type_name("ARGS");
-  verb.add_option("--next-append", kernels.next_append, "words added to kernel B's command line")->type_name("ARGS");
+      ->type_name("DIR")
+      ->group(kFurther);
+  verb.add_option("--append", kernels.append, "words added to kernel A's command line")
+      ->type_name("ARGS")
+      ->group(kFurther);
+  verb.add_option("--next-append", kernels.next_append, "words added to kernel B's command line")
+      ->type_name("ARGS")
+      ->group(kFurther);
 }
 
 void add_machine(CLI::App& verb, MachineOptions& machine) {
   verb.add_option("--accel", machine.accel, "auto (KVM if it proves to work, else TCG), kvm or tcg")
       ->envname("HOLDFAST_ACCEL")
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kFurther);
   verb.add_option("--memory", machine.memory_mib, "the virtual machine's memory in MiB")
       ->envname("HOLDFAST_MEMORY")
       ->check(CLI::Range(256, 1 << 20))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kFurther);
   verb.add_option("--cpus", machine.cpus, "the virtual machine's CPUs")
       ->envname("HOLDFAST_CPUS")
       ->check(CLI::Range(1, 255))
-      ->capture_default_str();
+      ->capture_default_str()
+      ->group(kFurther);
 }
 
 void add_lab(CLI::App& verb, std::filesystem::path& lab) {
-  verb.add_option("--lab", lab, "the lab's inventory (TOML): hosts, virtual machines, known warnings")
+  verb.add_option("--lab", lab, "the lab's inventory: hosts, known warnings")
       ->envname("HOLDFAST_LAB")
       ->type_name("FILE");
 }
