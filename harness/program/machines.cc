@@ -60,11 +60,12 @@ std::vector<Machine> known_machines(const lab::Inventory& inventory, const Machi
     const std::string& name = machine.profile.name;
     machine.host = lab::find_host(inventory, name);
     machine.declared = lab::find_vm(inventory, name);
+    if (machine.host != nullptr) machine.time_scale = machine.host->time_scale;
     if (machine.declared != nullptr) {
+      machine.time_scale = machine.declared->time_scale;
       machine.vm = size_of(*machine.declared, options.cold);
       if (jobs > 0 && !machine.declared->takes_devices()) machine.profile.slots = jobs;
     }
-    machine.time_scale = machine.host != nullptr ? machine.host->time_scale : machine.declared->time_scale;
     machines.push_back(std::move(machine));
   }
   const bool taken = std::ranges::any_of(machines, [](const Machine& m) { return m.profile.name == kBuiltinTarget; });

@@ -58,15 +58,18 @@ class PassthroughCustody : public Custody {
     const auto placed = TRY(place_devices(keeping_.vm, machine));
     bdfs_.resize(placed.size());
     for (const PlacedDevice& one : placed) bdfs_[one.index] = one.host_bdf;
-    taken_.emplace(TRY(Taken::take(bdfs_, keeping_.vm.force, keeping_.place, deadline)));
-    note(fmt::format("{} has been taken from this machine{}", join(taken_->functions(), ", "), without_reset(machine)));
+    Taken taken = TRY(Taken::take(bdfs_, keeping_.vm.force, keeping_.place, deadline));
+    const auto functions = taken.functions();
+    taken_.emplace(std::move(taken));
+    note(fmt::format("{} {} been taken from this machine{}", join(functions, ", "),
+                     functions.size() == 1 ? "has" : "have", without_reset(functions, machine)));
     return {};
   }
 
   /// What no case finds reset.
-  std::string without_reset(const LocalMachine& machine) const {
+  static std::string without_reset(const std::vector<std::string>& functions, const LocalMachine& machine) {
     std::vector<std::string> names;
-    for (const std::string& bdf : taken_->functions()) {
+    for (const std::string& bdf : functions) {
       const LocalDevice* device = machine.find(bdf);
       if (device != nullptr && device->reset_methods.empty()) names.push_back(bdf);
     }
