@@ -164,7 +164,8 @@ class Scenario {
   Deadline deadline_for(Phase phase) const;
   void tell_allowed(const std::vector<Allowed>& allowed);
   Error diagnose(Phase phase, Error error);
-  void tell_boot_way();
+  /// True when the machine was booted because something else had not worked.
+  bool tell_boot_way();
   void intend(std::string action, Properties details);
 
   /// `error` is what came instead of success, or null.

@@ -26,14 +26,15 @@ std::vector<std::string> roles_of(const std::vector<Device>& devices) {
 
 }  // namespace
 
-void Scenario::tell_boot_way() {
+bool Scenario::tell_boot_way() {
   const auto way = setup_.target.boot_way();
-  if (!way) return;
+  if (!way) return false;
   record("boot", way->from_snapshot ? "snapshot" : "cold");
   if (!way->why_cold.empty()) record("boot.cold_because", way->why_cold);
-  if (!way->trouble) return;
+  if (!way->trouble) return false;
   setup_.events.on(Note{Note::Level::kWarning, fmt::format("{}: booted, since no snapshot could be used: {}",
                                                            setup_.where.id.key(), way->why_cold)});
+  return true;
 }
 
 Result<Running> Scenario::boot(const BootOptions& options) {
@@ -51,8 +52,9 @@ Result<Running> Scenario::boot(const BootOptions& options) {
   auto agent = TRY(
       in_phase<std::unique_ptr<Agent>>(Phase::kBoot, [&](const Deadline& deadline) -> Result<std::unique_ptr<Agent>> {
         TRY(setup_.target.boot(spec, deadline));
-        tell_boot_way();
-        auto up = TRY(setup_.target.connect(deadline));
+        // What was tried in vain is not to shorten the time that a kernel has to come up.
+        const bool in_vain = tell_boot_way();
+        auto up = TRY(setup_.target.connect(in_vain ? deadline_for(Phase::kBoot) : deadline));
         TRY(check_identity(up->hello(), setup_.kernel));
         return up;
       }));

@@ -50,7 +50,7 @@ std::vector<std::string> qemu_argv(const QemuSpec& spec) {
       "-device", fmt::format("virtserialport,chardev=agent,name={}", kAgentPort),                //
       "-device", "virtio-rng-pci,addr=0x11,disable-legacy=on"};
   for (const Part& part : spec.emulated ? parts_of(spec.topology) : std::vector<Part>()) {
-    const auto& arguments = spec.savable && part.stand_in ? *part.stand_in : part.arguments;
+    const auto& arguments = spec.saveable && part.stand_in ? *part.stand_in : part.arguments;
     argv.insert(argv.end(), arguments.begin(), arguments.end());
   }
   const std::vector<std::string> memory = memory_of(spec);

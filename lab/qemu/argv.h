@@ -29,7 +29,7 @@ struct QemuSpec {
   std::string cmdline = {};
   std::string topology = {};              ///< which test devices it has (parts.h)
   bool emulated = true;                   ///< it has those; false: only what `further` brings
-  bool savable = false;                   ///< without devices whose state QEMU cannot save: their places are empty
+  bool saveable = false;                  ///< without devices whose state QEMU cannot save: their places are empty
   std::vector<std::string> further = {};  ///< more arguments: devices of this machine (vfio_argv.h)
   int console_fd = -1;
   int qmp_fd = -1;

@@ -61,13 +61,13 @@ std::string why_not_forked(const QemuSpec& qemu, const BootSpec& spec) {
   if (!qemu.further.empty()) return std::string(kNoSnapshot);
   if (qemu.accel == Accel::kKvm) return "under KVM machines are booted: that takes no longer";
   if (spec.own_way) return "the case has words of its own on the first kernel's command line";
-  const std::vector<std::string> unsavable = unsavable_roles(qemu.topology);
-  if (spec.whole_machine && !unsavable.empty()) {
+  const std::vector<std::string> unsaveable = unsaveable_roles(qemu.topology);
+  if (spec.whole_machine && !unsaveable.empty()) {
     return fmt::format("the case is about the whole machine, and QEMU cannot save the state of {}",
-                       join(unsavable, ", "));
+                       join(unsaveable, ", "));
   }
   for (const std::string& role : spec.roles) {
-    if (std::ranges::find(unsavable, role) != unsavable.end()) {
+    if (std::ranges::find(unsaveable, role) != unsaveable.end()) {
       return fmt::format("QEMU cannot save the state of {}", role);
     }
   }
@@ -75,7 +75,7 @@ std::string why_not_forked(const QemuSpec& qemu, const BootSpec& spec) {
 }
 
 QemuSpec holding(QemuSpec qemu) {
-  qemu.savable = true;
+  qemu.saveable = true;
   qemu.cmdline += fmt::format(" {}", wire::kHoldWord);
   return qemu;
 }

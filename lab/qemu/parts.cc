@@ -170,7 +170,7 @@ std::vector<Part> parts_of(std::string_view topology) {
   return {};
 }
 
-std::vector<std::string> unsavable_roles(std::string_view topology) {
+std::vector<std::string> unsaveable_roles(std::string_view topology) {
   std::vector<std::string> roles;
   for (const Part& part : parts_of(topology)) {
     if (!part.stand_in) continue;

@@ -36,7 +36,7 @@ inline constexpr unsigned kLastOwnSlot = 0x12;
 std::vector<Part> parts_of(std::string_view topology);
 
 /// The devices that this machine does not have when it is to be saved.
-std::vector<std::string> unsavable_roles(std::string_view topology);
+std::vector<std::string> unsaveable_roles(std::string_view topology);
 
 /// The test devices of all machines, at the addresses that the firmware gives them. The ordinary machine comes first,
 /// and its first device is the one for cases that need a single device and do not care which.

@@ -133,17 +133,17 @@ std::vector<std::string> bridges_in(const QemuSpec& spec) {
   return found;
 }
 
-TEST(SavableMachine, LeavesOutWhatCannotBeSavedAndNothingAboveIt) {
+TEST(SaveableMachine, LeavesOutWhatCannotBeSavedAndNothingAboveIt) {
   for (const std::string topology : {"", "branches", "sriov", "hot-plug"}) {
     const QemuSpec whole{.topology = topology};
-    const QemuSpec savable{.topology = topology, .savable = true};
-    EXPECT_EQ(bridges_in(savable), bridges_in(whole)) << topology;
-    for (const std::string& word : qemu_argv(savable)) {
+    const QemuSpec saveable{.topology = topology, .saveable = true};
+    EXPECT_EQ(bridges_in(saveable), bridges_in(whole)) << topology;
+    for (const std::string& word : qemu_argv(saveable)) {
       EXPECT_FALSE(word.starts_with("nvme") || word.starts_with("edu") || word.starts_with("pci-testdev")) << word;
     }
   }
-  EXPECT_EQ(unsavable_roles(""), (std::vector<std::string>{"nvme", "edu", "testdev"}));
-  EXPECT_TRUE(unsavable_roles("hot-plug").empty());
+  EXPECT_EQ(unsaveable_roles(""), (std::vector<std::string>{"nvme", "edu", "testdev"}));
+  EXPECT_TRUE(unsaveable_roles("hot-plug").empty());
 }
 
 }  // namespace
