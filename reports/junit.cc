@@ -194,7 +194,7 @@ void tell_case_properties(const PropertySink& add, const CaseSettled& settled, c
     add(fmt::format("{}phase.{}.ms", prefix, phase), std::to_string(took_for.count()));
   }
   for (const auto& [key, at] : settled.milestones) {
-    add_property(properties, fmt::format("{}milestone.{}.ms", prefix, key), std::to_string(at.count()));
+    add(fmt::format("{}milestone.{}.ms", prefix, key), std::to_string(at.count()));
   }
   if (settled.attempts.size() > 1) {
     add(prefix + "attempts", std::to_string(settled.attempts.size()));
