@@ -27,7 +27,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   CLI::App& verb = *app.add_subcommand("run", "run cases and report");
   add_lab(verb, run.lab);
   verb.add_option("--target", run.targets, "run on this target only (repeatable)")->type_name("T");
-  verb.add_option("--filter", run.selection.filter, "cases: patterns joined by ':'; to leave out, behind ':-'")
+  verb.add_option("--filter", run.selection.filter, "patterns joined by ':'; behind ':-' to leave out")
       ->type_name("GLOB")
       ->capture_default_str();
   verb.add_option("--device", run.selection.devices, "use this device only (repeatable)")->type_name("ROLE|BDF");

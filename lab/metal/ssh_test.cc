@@ -53,6 +53,14 @@ class SshToRealHost : public ::testing::Test {
     EXPECT_TRUE(ssh) << ssh.error().type() << " " << ssh.error().what << ssh.error().evidence.back().text;
     return *std::move(ssh);
   }
+  /// What was told to end may take a moment to be gone.
+  void expect_no_process() const {
+    const std::string mark = (folder_->path() / "r").string();
+    for (const Deadline deadline = soon(); !processes_with(mark).empty() && !deadline.expired();) {
+      wait_until(Deadline::after(Millis(10)));
+    }
+    EXPECT_TRUE(processes_with(mark).empty());
+  }
 
   std::optional<TempDir> folder_;
   std::optional<RealSshd> sshd_;
@@ -283,7 +291,7 @@ TEST_F(SshToRealHost, LeavesNothingBehind) {
     ssh.close();
     EXPECT_FALSE(ssh.alive());
   }
-  EXPECT_TRUE(processes_with((folder_->path() / "r").string()).empty());
+  expect_no_process();
   EXPECT_TRUE(fs::is_empty(folder_->path() / "r"));
 }
 
@@ -293,11 +301,7 @@ TEST_F(SshToRealHost, EndsWithTheProgramThatOpenedIt) {
     EXPECT_TRUE(leaked->alive());
   });
   owner.join();
-  for (const Deadline deadline = soon();
-       !processes_with((folder_->path() / "r").string()).empty() && !deadline.expired();) {
-    wait_until(Deadline::after(Millis(10)));
-  }
-  EXPECT_TRUE(processes_with((folder_->path() / "r").string()).empty());
+  expect_no_process();
 }
 
 // ---- through another machine
