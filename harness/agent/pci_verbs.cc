@@ -12,13 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Native drivers take their time: an NVMe one waits for its controller to shut down.
-constexpr uint64_t kBindPatienceMs = 20'000;
-
 Result<wire::PciListReply> list(State&, const wire::PciList&) { return list_pci(pci_bus() / "devices"); }
 
 Result<wire::VfioBindReply> bind(State& state, const wire::VfioBind& request) {
-  return state.drivers.bind_vfio(request.bdf, state.deadline(kBindPatienceMs));
+  return state.drivers.bind_vfio(request.bdf, state.deadline(request.wait_ms));
 }
 
 Result<wire::Empty> restore(State& state, const wire::DriverRestore& request) {

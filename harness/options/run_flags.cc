@@ -123,9 +123,9 @@ void add_machine(CLI::App& verb, MachineOptions& machine) {
       ->check(CLI::IsMember({"auto", "kvm", "tcg"}))
       ->capture_default_str()
       ->group(kFurther);
-  verb.add_option("--memory", machine.memory_mib, "the virtual machine's memory in MiB")
+  verb.add_option("--memory", machine.memory_mib, "the virtual machine's memory in MiB, at least 512")
       ->envname("HOLDFAST_MEMORY")
-      ->check(CLI::Range(256, 1 << 20))
+      ->check(CLI::Range(512, 1 << 20))
       ->capture_default_str()
       ->group(kFurther);
   verb.add_option("--cpus", machine.cpus, "the virtual machine's CPUs")

@@ -1,9 +1,22 @@
 // Step: from a native driver to vfio-pci with an open device file, and back.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "harness/scenario.h"
 
 namespace holdfast {
+namespace {
+
+/// With the patience for a driver that the request has by itself, and more on a target that is slow.
+template <class Request>
+Request patient(Request request, const Scenario& scenario) {
+  const Millis wait(request.wait_ms);
+  request.wait_ms = static_cast<uint64_t>(std::max(wait, scenario.scaled(wait)).count());
+  return request;
+}
+
+}  // namespace
 
 Result<Bound> Scenario::bind_driver(Running& kernel, const Device& device) {
   intend("vfio-bind", {{"bdf", device.bdf}, {"role", device.role}});
@@ -15,7 +28,7 @@ Result<Bound> Scenario::bind_driver(Running& kernel, const Device& device) {
   record(fmt::format("bdf.{}", device.role), device.bdf);
   return in_phase<Bound>(Phase::kBind, [&](const Deadline& deadline) -> Result<Bound> {
     auto reply = TRY_IN(fmt::format("bind {} to vfio-pci", device.bdf),
-                        kernel.agent().call(wire::VfioBind{.bdf = device.bdf}, deadline));
+                        kernel.agent().call(patient(wire::VfioBind{.bdf = device.bdf}, *this), deadline));
     return Bound{.device = device, .address = address, .drivers_before = std::move(reply.before)};
   });
 }
@@ -54,7 +67,7 @@ Result<void> Scenario::restore(Running& kernel, Bound bound) {
   TRY(close_files(kernel, bound));
   return in_phase<void>(Phase::kBind, [&](const Deadline& deadline) -> Result<void> {
     TRY_IN(fmt::format("give {} its native driver back", bound.device.bdf),
-           kernel.agent().call(wire::DriverRestore{.before = bound.drivers_before}, deadline));
+           kernel.agent().call(patient(wire::DriverRestore{.before = bound.drivers_before}, *this), deadline));
     return {};
   });
 }

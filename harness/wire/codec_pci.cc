@@ -22,7 +22,9 @@ static auto members(const DriverBefore*) {
   return std::tuple(Field{"bdf", &DriverBefore::bdf}, Field{"driver", &DriverBefore::driver},
                     Field{"override", &DriverBefore::override_});
 }
-static auto members(const VfioBind*) { return std::tuple(Field{"bdf", &VfioBind::bdf}); }
+static auto members(const VfioBind*) {
+  return std::tuple(Field{"bdf", &VfioBind::bdf}, Field{"wait_ms", &VfioBind::wait_ms});
+}
 static auto members(const VfioBindReply*) { return std::tuple(Field{"before", &VfioBindReply::before}); }
 static auto members(const DriverRestore*) {
   return std::tuple(Field{"before", &DriverRestore::before}, Field{"wait_ms", &DriverRestore::wait_ms});

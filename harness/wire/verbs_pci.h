@@ -48,8 +48,8 @@ struct DriverBefore {
   std::string override_;  ///< driver_override, empty: none
 };
 
-/// Binds every endpoint of the function's IOMMU group to vfio-pci (bridges in the group keep their driver). On a
-/// refusal everything is as it was before.
+/// Binds every endpoint of the function's IOMMU group to vfio-pci (bridges in the group keep their driver). Refused with
+/// EBUSY after `wait_ms` when the kernel blocks. On a refusal everything is as it was before.
 struct VfioBindReply {
   std::vector<DriverBefore> before;
 };
@@ -57,6 +57,7 @@ struct VfioBind {
   static constexpr std::string_view kVerb = "vfio_bind";
   using Reply = VfioBindReply;
   std::string bdf;
+  uint64_t wait_ms = 20'000;  ///< native drivers take their time: an NVMe one waits for its controller to shut down
 };
 
 /// Undoes VfioBind: native drivers and overrides as they were. Refused with EBUSY after `wait_ms` when the kernel

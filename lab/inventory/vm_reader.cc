@@ -122,7 +122,7 @@ Result<VirtualMachine> read_vm(const Table& table) {
   vm.declared_at = table.at();
   vm.name = TRY(read_name(table, "name"));
   vm.tags = TRY(read_names(table, "tags"));
-  vm.memory_mib = static_cast<unsigned>(TRY(table.integer("memory_mib", {256, 1 << 20}, vm.memory_mib)));
+  vm.memory_mib = static_cast<unsigned>(TRY(table.integer("memory_mib", {512, 1 << 20}, vm.memory_mib)));
   vm.cpus = static_cast<unsigned>(TRY(table.integer("cpus", {1, 255}, vm.cpus)));
   vm.accel = accel_wish_from(TRY(table.choice("accel", {"auto", "kvm", "tcg"}, "auto"))).value_or(vm.accel);
   vm.time_scale = TRY(read_time_scale(table));

@@ -105,7 +105,7 @@ class MetalTarget : public Target, public AnswersOnConsole {
   Result<void> check(const wire::Hello& hello) const;
   Result<Ssh> way_to_kernel(const Deadline& deadline);
   Result<void> judge_own(const RunningSystem& system) const;
-  Result<void> own_system_is_away(const Deadline& deadline);
+  Result<bool> has_not_left(const Deadline& deadline);
   Result<void> not_switched_off(const Deadline& deadline);
   LastWords words_on_console() const;
   Result<void> listen_to_console();
@@ -248,14 +248,15 @@ Result<void> MetalTarget::judge_own(const RunningSystem& system) const {
             fmt::format("release {}\nboot_id {}\ncommand line {}", system.release, system.boot_id, system.cmdline));
 }
 
-/// Who answers with another key than this boot's is looked at.
-Result<void> MetalTarget::own_system_is_away(const Deadline& deadline) {
+/// Who answers with another key than this boot's is looked at. True: it is the system that was told to leave.
+Result<bool> MetalTarget::has_not_left(const Deadline& deadline) {
   const auto own = reach_system(config_.host.ssh, config_.runtime_dir, deadline.at_most(patience_.span()));
   if (!own) {
     if (own.error().kind == "host-key" || own.error().kind == "stopped") return own.error();
-    return {};
+    return false;
   }
-  return judge_own(own->system);
+  TRY(judge_own(own->system));
+  return own->system.boot_id == launched().left.boot_id;
 }
 
 /// A switch that cannot say is no finding. A board that resets may read as off for a moment, and its console comes
@@ -310,8 +311,8 @@ Result<std::unique_ptr<Agent>> MetalTarget::connect(const Deadline& deadline) {
     if (agent.error().blame != Blame::kLab) return fails(std::move(agent).error());
     const std::string kind = agent.error().kind;
     if (kind.starts_with("wrong-") || kind == "lease-lost" || kind == "ssh-auth") return agent;
-    if (auto away = kind == "host-key" ? own_system_is_away(deadline) : Result<void>(); !away) {
-      return fails(std::move(away).error());
+    if (kind == "host-key") {
+      if (auto stays = has_not_left(deadline); !stays) return fails(std::move(stays).error());
     }
     if (auto silent = listen_to_console(); !silent) return fails(std::move(silent).error());
     if (wait_until(deadline.at_most(kPause)) == Wake::kStopped) return wait_error(Wake::kStopped, "the next kernel");
@@ -328,11 +329,12 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
   if (now_ && now_->ssh.alive()) return {};
   TRY(config_.may_touch());
   // A host that is off answers to no ssh: half of the time is its switch's.
-  auto away = own_system_is_away(deadline.at_most(deadline.remaining() / 2));
-  if (!away && away.error().blame == Blame::kKernel) {
-    failure_ = away.error();
-    return away;
+  const auto stays = has_not_left(deadline.at_most(deadline.remaining() / 2));
+  if (!stays && stays.error().blame == Blame::kKernel) {
+    failure_ = stays.error();
+    return *failure_;
   }
+  if (stays && *stays) return lab_error("boot", fmt::format("{} does not leave its own system", name()));
   const LastWords words = words_on_console();
   if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
   return not_switched_off(deadline);
