@@ -33,8 +33,7 @@ void add_case_on_tree(CLI::App& verb, CaseOnTree& what) {
 
 void add_bisect(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<BisectOptions>();
-  CLI::App& verb =
-      *app.add_subcommand("bisect", "find the commit that broke a case, even now and then");
+  CLI::App& verb = *app.add_subcommand("bisect", "find the commit that broke a case, even now and then");
   verb.add_option("--tree", options->what.tree, "kernel's git tree; never written into")->required()->type_name("DIR");
   verb.add_option("--good", options->good, "a commit where the case passes")->required()->type_name("REV");
   verb.add_option("--bad", options->bad, "a later one where it fails")->required()->type_name("REV");
@@ -46,7 +45,8 @@ void add_bisect(CLI::App& app, Chosen& chosen) {
       ->check(CLI::Range(0.5, 0.9999))
       ->capture_default_str();
   verb.add_flag("--resume", options->resume, "go on where the same bisection was interrupted");
-  verb.add_flag("--keep-kernels", options->keep_kernels, "leave the kernels that it built in the store")->group(kFurther);
+  verb.add_flag("--keep-kernels", options->keep_kernels, "leave the kernels that it built in the store")
+      ->group(kFurther);
   verb.add_option("--junit", options->junit, "write junit.xml here as well")->type_name("FILE")->group(kFurther);
   verb.footer(
       "Exit codes: 0 a commit is named, 1 none is, 2 lab or harness error or bad\n"

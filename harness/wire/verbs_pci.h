@@ -48,8 +48,8 @@ struct DriverBefore {
   std::string override_;  ///< driver_override, empty: none
 };
 
-/// Binds every endpoint of the function's IOMMU group to vfio-pci (bridges in the group keep their driver). Refused with
-/// EBUSY after `wait_ms` when the kernel blocks. On a refusal everything is as it was before.
+/// Binds every endpoint of the function's IOMMU group to vfio-pci (bridges in the group keep their driver). Refused
+/// with EBUSY after `wait_ms` when the kernel blocks. On a refusal everything is as it was before.
 struct VfioBindReply {
   std::vector<DriverBefore> before;
 };
