@@ -30,6 +30,7 @@ struct KernelOptions {
   std::filesystem::path modules;
   std::string append;
   std::string next_append;
+  bool operator==(const KernelOptions&) const = default;
 };
 
 enum class Verbosity { kQuiet, kNormal, kVerbose };

@@ -1,6 +1,7 @@
 // What will run where, and what cannot, and why? Decided before anything is touched.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +22,10 @@ struct PlanKernels {
 /// A target as far as the plan needs to know it.
 struct TargetProfile {
   std::string name;
-  std::vector<Device> devices;              ///< of all machines that it can be made into
-  std::vector<std::string> traits;          ///< "emulated", "bus-numbers-can-move", "hot-plug"
-  int slots = 1;                            ///< how many cases may run on it at once
-  std::optional<PlanKernels> kernels = {};  ///< its own; none: those of the run
+  std::vector<Device> devices;                      ///< of all machines that it can be made into
+  std::vector<std::string> traits;                  ///< "emulated", "bus-numbers-can-move", "hot-plug"
+  int slots = 1;                                    ///< how many cases may run on it at once
+  std::shared_ptr<const PlanKernels> kernels = {};  ///< its own, shared by targets with the same; none: the run's
 };
 
 /// What the user selected.

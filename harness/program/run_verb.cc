@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <memory>
 
 #include "harness/base/digest.h"
@@ -33,11 +34,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Kernels as they were chosen and as they were found. An image carries its whole configuration: targets that run the
+/// same kernels share them.
+struct FoundKernels {
+  KernelOptions chosen;
+  std::shared_ptr<const Kernels> images;
+  std::shared_ptr<const PlanKernels> for_plan;
+};
+
 /// A machine of this run with the kernels that it runs.
 struct RunTarget {
   Machine machine;
-  KernelOptions chosen;
-  Kernels kernels;
+  FoundKernels kernels;
 };
 
 std::string host_name() {
@@ -45,14 +53,25 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
 }
 
+Result<FoundKernels> find_kernels(const KernelOptions& chosen, const OtherKernels& others, const Deadline& deadline) {
+  Kernels images = TRY(resolve_kernels(chosen, deadline));
+  auto for_plan = std::make_shared<const PlanKernels>(images.a, images.b, others);
+  return FoundKernels{chosen, std::make_shared<const Kernels>(std::move(images)), std::move(for_plan)};
+}
+
 Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const RunOptions& options,
                                           const OtherKernels& others, const Deadline& deadline) {
   std::vector<RunTarget> targets;
+  std::vector<FoundKernels> found;
   for (Machine& machine : machines) {
     const KernelOptions chosen = kernels_for(machine, options.kernels);
-    Kernels kernels = TRY_IN(machine.profile.name, resolve_kernels(chosen, deadline));
-    machine.profile.kernels = PlanKernels{.a = kernels.a, .b = kernels.b, .others = others};
-    targets.push_back({.machine = std::move(machine), .chosen = chosen, .kernels = std::move(kernels)});
+    auto known = std::ranges::find(found, chosen, &FoundKernels::chosen);
+    if (known == found.end()) {
+      found.push_back(TRY_IN(machine.profile.name, find_kernels(chosen, others, deadline)));
+      known = std::prev(found.end());
+    }
+    machine.profile.kernels = known->for_plan;
+    targets.push_back({.machine = std::move(machine), .kernels = *known});
   }
   return targets;
 }
@@ -65,15 +84,16 @@ std::vector<Machine> machines_of(const std::vector<RunTarget>& targets) {
 
 /// The cases' processes get resolved paths: what a name means may change while the run goes on.
 TargetSettings settings_of(const RunTarget& target) {
-  return {.kernels = fmt::format("{}..{}", target.kernels.a.release, target.kernels.b.release),
-          .case_argv = to_argv(pinned(target.chosen, target.kernels), target.machine.vm),
+  const Kernels& kernels = *target.kernels.images;
+  return {.kernels = fmt::format("{}..{}", kernels.a.release, kernels.b.release),
+          .case_argv = to_argv(pinned(target.kernels.chosen, kernels), target.machine.vm),
           .time_scale = target.machine.time_scale};
 }
 
 Properties run_properties(const Program& program, const std::vector<RunTarget>& targets) {
   std::vector<std::string> names;
   for (const RunTarget& target : targets) names.push_back(target.machine.profile.name);
-  const Kernels& kernels = targets.front().kernels;
+  const Kernels& kernels = *targets.front().kernels.images;
   return {{"program", fmt::format("holdfast {}", kVersion)},
           {"command_line", shell_quote(program.argv)},
           {"target", join(names, " ")},
