@@ -81,6 +81,20 @@ class Nested : public ::testing::Test {
     return read_junit(out_.path() / "junit.xml");
   }
 
+  /// Kills a harness whose guest has the card. In a session of its own, so that nothing else ends it.
+  static void kill_a_run() {
+    const Output killed = machine_->ssh(
+        "setsid holdfast run --lab /tmp/card.toml --target card --filter Addresses.PlainKexecMovesNothing "
+        ">/tmp/killed.log 2>&1 </dev/null & run=$!; "
+        "until grep -aq 'vfio-pci[,]host' /proc/[0-9]*/cmdline 2>/dev/null; do kill -0 $run || break; sleep 0.2; done; "
+        "kill -9 $run || cat /tmp/killed.log; wait; "
+        "readlink /sys/bus/pci/devices/0000:01:00.0/driver; cat ~/.local/state/holdfast/taken/*",
+        Millis(600'000));
+    // Nobody has given it back, and it is known whose it was.
+    EXPECT_THAT(killed.out, HasSubstr("/drivers/vfio-pci\n")) << killed.err;
+    EXPECT_THAT(killed.out, ContainsRegex("\"driver\": *\"e1000e\""));
+  }
+
   static std::unique_ptr<NestedMachine> machine_;
   static std::string before_;
   const TempDir out_ = *TempDir::create("holdfast-nested-out");
@@ -131,19 +145,16 @@ TEST_F(Nested, PassedDevicesGoThroughALiveUpdateAndComeBack) {
 }
 
 TEST_F(Nested, KilledHarnessLeavesNothingBehindWhenItsDevicesAreReleased) {
-  // Killed when its guest has the device. In a session of its own, so that nothing else ends it.
-  const Output killed = machine_->ssh(
-      "setsid holdfast run --lab /tmp/card.toml --target card --filter Addresses.PlainKexecMovesNothing "
-      ">/tmp/killed.log 2>&1 </dev/null & run=$!; "
-      "until grep -aq 'vfio-pci[,]host' /proc/[0-9]*/cmdline 2>/dev/null; do kill -0 $run || break; sleep 0.2; done; "
-      "kill -9 $run || cat /tmp/killed.log; wait; "
-      "readlink /sys/bus/pci/devices/0000:01:00.0/driver; cat ~/.local/state/holdfast/taken/*",
-      Millis(600'000));
-  // Nobody has given it back, and it is known whose it was.
-  EXPECT_THAT(killed.out, HasSubstr("/drivers/vfio-pci\n")) << killed.err;
-  EXPECT_THAT(killed.out, ContainsRegex("\"driver\": *\"e1000e\""));
+  kill_a_run();
   const Output released = machine_->ssh("holdfast lab release card --lab /tmp/card.toml --force", Millis(600'000));
   EXPECT_EQ(released.status.code, 0) << released.out << released.err;
+}
+
+TEST_F(Nested, KilledHarnessLeavesNothingBehindWhenItIsStartedAgain) {
+  kill_a_run();
+  const Output again = run_there("card", "Preserve.ContainerIsRefused");
+  EXPECT_EQ(again.status.code, 0) << again.out << again.err;
+  EXPECT_THAT(again.out + again.err, HasSubstr("1 passed, 0 failed, 0 errors, 0 skipped (1 case)"));
 }
 
 TEST_F(Nested, BrokenKernelIsBlamedAndTheDeviceComesBack) {
