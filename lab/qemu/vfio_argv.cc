@@ -136,7 +136,10 @@ Result<std::vector<std::string>> memory_arguments(unsigned memory_mib, unsigned 
   }
   const fs::path pool = root / fmt::format("sys/kernel/mm/hugepages/hugepages-{}kB", hugepage_mib * 1024);
   const auto free = parse_u64(read_line(pool / "free_hugepages"));
-  if (!free) return usage_error(fmt::format("this machine has no huge pages of {} MiB", hugepage_mib));
+  if (!free) {
+    return lab_error("hugepages", fmt::format("this machine has no huge pages of {} MiB", hugepage_mib))
+        .because("its kernel needs CONFIG_HUGETLBFS; of 1 GiB: a processor that has them");
+  }
   const unsigned needed = memory_mib / hugepage_mib;
   if (*free < needed) {
     return lab_error("hugepages",
