@@ -9,7 +9,7 @@ namespace {
 
 /// CPUs that print at once put their messages in the log out of order, by microseconds; a new kernel's clock begins
 /// anew.
-constexpr double kBackwards = 0.5;
+constexpr double kBackwards = 0.2;
 
 double seconds(std::string_view time) {
   double value = 0;

@@ -99,8 +99,10 @@ TEST_P(CrashIn, IsAPanicOfThatKernelInThatPhase) {
   const Program program;
   const std::string name = "Retrieve.DeviceComesBackAndWorks";
   const std::string level = blow.words.empty() ? "" : " loglevel=7";
-  Process run = program.start({"run", "--jobs", "1", "--device", "e1000e", "--filter", name, "--timeout-scale", "3",
-                               "--append", "unknown_nmi_panic" + level, "--next-append", "unknown_nmi_panic" + level});
+  // A fork has booted when it begins.
+  Process run =
+      program.start({"run", "--cold", "--jobs", "1", "--device", "e1000e", "--filter", name, "--timeout-scale", "3",
+                     "--append", "unknown_nmi_panic" + level, "--next-append", "unknown_nmi_panic" + level});
   const fs::path console = program.latest() / "cases" / name / "e1000e/attempt-1/console.log";
   ASSERT_TRUE(program.wait_for_journal([&](const std::string& journal) {
     if (!has_begun(journal, blow.phase)) return false;
@@ -138,8 +140,9 @@ TEST(Crash, APanicThatIsOnTheIgnoreListOfWarningsStillFails) {
   const Program program;
   const fs::path lab = program.latest().parent_path() / "lab.toml";
   ASSERT_TRUE(write_file(lab, "[[allow]]\ntitle = \"Kernel panic*\"\nreason = \"wishful\"\n"));
-  const Output output = program.run({"run", "--lab", lab.string(), "--filter", "Addresses.PlainKexecMovesNothing",
-                                     "--next-append", "rdinit=/nonexistent init=/nonexistent"});
+  const Output output =
+      program.run({"run", "--cold", "--lab", lab.string(), "--filter", "Addresses.PlainKexecMovesNothing",
+                   "--next-append", "rdinit=/nonexistent init=/nonexistent"});
   EXPECT_EQ(output.status.code, 1) << output.out;
   const CaseReport report = read_junit(program.junit()).begin()->second;
   EXPECT_EQ(report.type, "kernel.panic");

@@ -224,7 +224,7 @@ INSTANTIATE_TEST_SUITE_P(
     VirtualMachinesAndLeases, InventoryMistake,
     testing::Values(
         in_file("[[vm]]\nname = \"v\"\nmemory = 1", "3:1: unknown key 'memory'; did you mean 'memory_mib'?"),
-        in_file("[[vm]]\nname = \"v\"\nmemory_mib = 64", "3:14: memory_mib is 64; it must be from 256 to 1048576"),
+        in_file("[[vm]]\nname = \"v\"\nmemory_mib = 64", "3:14: memory_mib is 64; it must be from 512 to 1048576"),
         in_file("[[vm]]\nname = \"v\"\naccel = \"kmv\"", "3:9: no accel is called \"kmv\"; did you mean \"kvm\"?"),
         in_file("[[vm]]\nname = \"v\"\n[[vm]]\nname = \"v\"", "4:8: the name 'v' is taken: lab.toml:2:8"),
         in_file("[leases]\nheartbeat = 1", "2:1: unknown key 'heartbeat'; did you mean 'heartbeat_s'?"),

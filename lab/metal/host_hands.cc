@@ -89,6 +89,7 @@ class HostHands : public HostCare {
     if (recorder_ && can_sysrq(host_.console)) {
       means.sysrq = [this](char key, const Deadline& within) { return recorder_->send_sysrq(key, within); };
       means.console_mark = [this] { return recorder_->mark(); };
+      means.console_since = [this](size_t from) { return recorder_->slice(from); };
     }
     means.stable_up = [&](const Deadline& within) -> Result<void> {
       TRY(stable_up(within));

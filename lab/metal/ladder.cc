@@ -55,7 +55,7 @@ class Climb {
   }
 
   /// Sync, remount read-only, reboot. A kernel that takes the keys says so on its console, at any log level
-  /// (drivers/tty/sysrq.c): one that says nothing is not waited for.
+  /// (drivers/tty/sysrq.c): one that says nothing, or whose terminal only echoes them, is not waited for.
   bool sysrq() {
     if (!means_.sysrq) return skip(Rung::kSysrq, "there is no console");
     return climb(Rung::kSysrq, "", [&](const Deadline& within) -> Result<void> {
@@ -70,10 +70,11 @@ class Climb {
   }
 
   Result<void> reacts(size_t before, const Deadline& within) const {
-    if (!means_.console_mark) return {};
+    if (!means_.console_since) return {};
     const Deadline enough = within.at_most(scaled(means_.reaction));
-    while (means_.console_mark() == before) {
-      if (enough.expired()) return lab_error("target", "the kernel does not react to sysrq: its console stays silent");
+    while (means_.console_since(before).find("sysrq: ") == std::string::npos) {
+      if (enough.expired())
+        return lab_error("target", "the kernel does not react to sysrq: its console does not say so");
       const Wake wake = wait_until(enough.at_most(kGlanceEvery));
       if (wake == Wake::kStopped) return wait_error(wake, "sysrq");
     }

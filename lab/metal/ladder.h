@@ -53,7 +53,8 @@ struct LadderMeans {
   std::function<Result<void>(char, const Deadline&)> sysrq = {};
   /// How much the console has said so far (ConsoleRecorder::mark); empty: a kernel's answer to sysrq is not looked for.
   std::function<size_t()> console_mark = {};
-  std::vector<HostPower*> power = {};  ///< in the order of the inventory
+  std::function<std::string(size_t)> console_since = {};  ///< what it has said from that mark on
+  std::vector<HostPower*> power = {};                     ///< in the order of the inventory
   /// Waits until the stable system is up. Must not take the system that ran before a rung for it.
   std::function<Result<void>(const Deadline&)> stable_up;
   std::function<void(const RungReport&)> on_rung = {};

@@ -18,7 +18,7 @@ struct Lab {
   std::vector<std::string> done;
   std::string cure;  ///< what of `done` heals it
   bool healed = false;
-  size_t console = 0;
+  std::string console;
 
   void act(const std::string& what) {
     done.push_back(what);
@@ -93,10 +93,11 @@ class LadderTest : public testing::Test {
     };
     means_.sysrq = [this](char key, const Deadline&) -> Result<void> {
       lab_.act(std::string("sysrq ") + key);
-      if (kernel_reacts_) ++lab_.console;
+      lab_.console += kernel_reacts_ ? "[   12.345678] sysrq: Emergency Sync\n" : std::string(1, key);  // an echo
       return {};
     };
-    means_.console_mark = [this] { return lab_.console; };
+    means_.console_mark = [this] { return lab_.console.size(); };
+    means_.console_since = [this](size_t from) { return lab_.console.substr(from); };
     means_.power = {&bmc_, &pdu_};
     means_.stable_up = [this](const Deadline&) -> Result<void> {
       if (lab_.healed) return {};

@@ -145,7 +145,7 @@ TEST_F(VfioHostTest, TakesHugePagesThatAreThere) {
   EXPECT_EQ(few.error().type(), "lab.hugepages");
   EXPECT_THAT(few.error().hint, HasSubstr("echo 512 | sudo tee"));
   EXPECT_EQ(memory_arguments(512, 1024, root()).error().type(), "harness.usage");
-  EXPECT_EQ(memory_arguments(1024, 1024, root()).error().type(), "harness.usage");
+  EXPECT_EQ(memory_arguments(1024, 1024, root()).error().type(), "lab.hugepages");
 }
 
 TEST(VfioPatience, GrowsWithMemoryAndDevices) {
