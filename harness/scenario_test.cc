@@ -146,6 +146,21 @@ TEST_F(Steps, SkipACaseThatPlugsWhereTheTargetCannot) {
   EXPECT_EQ(scenario_->unplug(*running, kSpare).error().blame, Blame::kPlan);
 }
 
+TEST_F(Steps, GiveADriverMoreTimeOnASlowTargetAndNeverLess) {
+  const auto wait_at = [&](double scale) {
+    timeout_scale_ = scale;
+    script(kernel("two", "bbbb"));
+    auto running = scenario_->boot();
+    EXPECT_TRUE(running);
+    EXPECT_TRUE(scenario_->bind_driver(*running, kSpare));
+    return target_->bind_wait_ms();
+  };
+  const uint64_t usual = wire::VfioBind{}.wait_ms;
+  EXPECT_EQ(wait_at(1), usual);
+  EXPECT_EQ(wait_at(4), 4 * usual);
+  EXPECT_EQ(wait_at(0.5), usual);
+}
+
 TEST_F(Steps, GiveALostMachineToTheLab) {
   script(kernel("two", "bbbb"));
   auto running = scenario_->boot();
