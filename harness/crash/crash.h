@@ -4,6 +4,7 @@
 // which kernel and phase a message belongs to, crash.cc puts the lines of one event together.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@
 #include <vector>
 
 namespace holdfast {
+
+/// Seconds that had gone since a mark when the byte at that offset came; nothing when that is not known.
+using SinceMark = std::function<std::optional<double>(size_t offset)>;
 
 /// What the caller knows of a log: from `offset` on, this is what was going on.
 struct LogMark {
@@ -24,6 +28,7 @@ struct LogMark {
   Start start = Start::kNone;
   int kernel = 0;     ///< runs for certain from here on: 0 is the first, each kexec makes one more
   double uptime = 0;  ///< seconds that the clock of that kernel has gone at least, if known
+  SinceMark since = {};
 };
 
 /// Something in a log that a sound kernel does not print.

@@ -57,6 +57,11 @@ void CrashWatch::phase_begins(Phase phase) {
     // What has an earlier time than this cannot be the old kernel's.
     mark.start = LogMark::Start::kKexec;
     mark.uptime = std::chrono::duration<double>(Deadline::Clock::now() - clock_began_).count();
+    mark.since = [&console = console_, asked = Deadline::Clock::now()](size_t offset) -> std::optional<double> {
+      const auto came = console.came_at(offset);
+      if (!came) return std::nullopt;
+      return std::chrono::duration<double>(*came - asked).count();
+    };
     due_ = true;
   }
   if (mark.start != LogMark::Start::kNone) kernel_mark_ = mark.offset;

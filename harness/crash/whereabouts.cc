@@ -9,7 +9,7 @@ namespace {
 
 /// CPUs that print at once put their messages in the log out of order, by microseconds; a new kernel's clock begins
 /// anew.
-constexpr double kBackwards = 0.2;
+constexpr double kBackwards = 0.5;
 
 double seconds(std::string_view time) {
   double value = 0;
@@ -30,7 +30,10 @@ bool Whereabouts::pass(const LogLine& line) {
       kexec_due_ = false;
       time_ = 0;
     }
-    if (mark.start == LogMark::Start::kKexec) kexec_due_ = true;
+    if (mark.start == LogMark::Start::kKexec) {
+      kexec_due_ = true;
+      since_kexec_ = mark.since;
+    }
     if (mark.start != LogMark::Start::kNone) banner_due_ = true;
     if (mark.kernel > kernel_) {
       kernel_ = mark.kernel;
@@ -41,12 +44,20 @@ bool Whereabouts::pass(const LogLine& line) {
   }
   if (line.time.empty()) return power_on;
   const double now = seconds(line.time);
-  if (kexec_due_ && now + kBackwards < time_) {
+  if (kexec_due_ && (now + kBackwards < time_ || began_since_kexec(line, now))) {
     ++kernel_;
     kexec_due_ = false;
   }
   time_ = now;
   return power_on;
+}
+
+/// However young the old kernel was: its clock shows more than the time that has gone since it was to leave, unless its
+/// message came later than the kernel was old.
+bool Whereabouts::began_since_kexec(const LogLine& line, double now) const {
+  if (!since_kexec_) return false;
+  const auto since = since_kexec_(line.offset);
+  return since && now <= *since;
 }
 
 bool Whereabouts::banner_was_due() {

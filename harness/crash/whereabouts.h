@@ -27,11 +27,14 @@ class Whereabouts {
   int kernel() const { return kernel_; }
 
  private:
+  bool began_since_kexec(const LogLine& line, double now) const;
+
   std::vector<LogMark> marks_;
   size_t next_ = 0;  ///< the first mark that was not passed
   std::string phase_;
   int kernel_ = 0;
   bool kexec_due_ = false;  ///< asked for, and no sign of the next kernel yet
+  SinceMark since_kexec_;
   bool banner_due_ = true;
   double time_ = 0;  ///< of the last message that had one
 };

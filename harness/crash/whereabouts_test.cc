@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "harness/base/file.h"
 #include "harness/crash/allowance.h"
 #include "tools/ctest/places.h"
@@ -68,6 +70,17 @@ TEST(Whereabouts, KnowsTheNextKernelByItsClockWhenTheOldOneSaidNothing) {
   };
   EXPECT_EQ(panic_at(9.5), 1);
   EXPECT_EQ(panic_at(2.4), 0);
+}
+
+TEST(Whereabouts, KnowsTheNextKernelOfAYoungOneByTheTimeSinceItWasToLeave) {
+  const std::string log = "[    1.400000] Kernel panic - not syncing: demo\n";
+  const auto panic_after = [&](std::optional<double> seconds) {
+    const LogMark kexec{0, "kexec", LogMark::Start::kKexec, 0, 1.5, [=](size_t) { return seconds; }};
+    return find_crashes(log, {{0, "boot", LogMark::Start::kPowerOn, 0, 0}, kexec}).front().kernel;
+  };
+  EXPECT_EQ(panic_after(1.6), 1);
+  EXPECT_EQ(panic_after(0.1), 0) << "no kernel that began since then is 1.4 s old";
+  EXPECT_EQ(panic_after(std::nullopt), 0);
 }
 
 TEST(Whereabouts, TakesTheBannerOfAKexecForOneOnlyWhereOneWasAskedFor) {

@@ -140,9 +140,8 @@ TEST(Crash, APanicThatIsOnTheIgnoreListOfWarningsStillFails) {
   const Program program;
   const fs::path lab = program.latest().parent_path() / "lab.toml";
   ASSERT_TRUE(write_file(lab, "[[allow]]\ntitle = \"Kernel panic*\"\nreason = \"wishful\"\n"));
-  const Output output =
-      program.run({"run", "--cold", "--lab", lab.string(), "--filter", "Addresses.PlainKexecMovesNothing",
-                   "--next-append", "rdinit=/nonexistent init=/nonexistent"});
+  const Output output = program.run({"run", "--lab", lab.string(), "--filter", "Addresses.PlainKexecMovesNothing",
+                                     "--next-append", "rdinit=/nonexistent init=/nonexistent"});
   EXPECT_EQ(output.status.code, 1) << output.out;
   const CaseReport report = read_junit(program.junit()).begin()->second;
   EXPECT_EQ(report.type, "kernel.panic");
