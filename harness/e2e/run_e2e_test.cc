@@ -165,8 +165,10 @@ INSTANTIATE_TEST_SUITE_P(Phases, KillIn,
 TEST(Interrupt, LeavesNothingBehindButTheReportOfWhatWasDone) {
   const Program program;
   Process run = program.start({"run", "--jobs", "2"});
+  // One case is done and another one is between its kernels, so that there is both a result and a machine.
   ASSERT_TRUE(program.wait_for_journal([](const std::string& journal) {
-    return journal.find("case-settled") != std::string::npos && journal.find("\"phase\":\"wait\"") != std::string::npos;
+    const auto settled = journal.find("case-settled");
+    return settled != std::string::npos && journal.find("\"phase\":\"wait\"", settled) != std::string::npos;
   })) << *read_file(program.output_file());
   const auto family = descendants_of(run.pid());
   ASSERT_FALSE(family.empty());
