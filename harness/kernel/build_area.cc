@@ -58,6 +58,13 @@ Result<void> note_in(const fs::path& log, std::string_view line) {
   return {};
 }
 
+Result<void> fit_for_make(const fs::path& folder) {
+  if (folder.string().find_first_of(" \t:") == std::string::npos) return {};
+  return usage_error(fmt::format("no kernel can be built in {}: its makefiles know no space and no colon in a path",
+                                 folder.string()))
+      .because("set HOLDFAST_CACHE to another folder");
+}
+
 /// Counts what kbuild prints for each command: two spaces, then "CC", "AS", "LD"... Reads only what is new.
 class ObjectCounter {
  public:
@@ -126,8 +133,8 @@ std::string first_errors(std::string_view log) {
   return found.empty() ? lines_from(log, {"*** ", "] Error "}) : found;
 }
 
-BuildArea::BuildArea(WorkLock lock, fs::path cache, fs::path log)
-    : lock_(std::move(lock)), cache_(std::move(cache)), root_(cache_ / "build"), log_(std::move(log)) {}
+BuildArea::BuildArea(WorkLock lock, fs::path cache, fs::path root)
+    : lock_(std::move(lock)), cache_(std::move(cache)), root_(std::move(root)) {}
 
 void BuildArea::clear_objects() const {
   std::error_code ignored;  // what stays in the way is reported by whoever comes upon it
@@ -136,15 +143,23 @@ void BuildArea::clear_objects() const {
 
 Result<BuildArea> BuildArea::enter(const fs::path& cache, std::string_view doing, fs::path log,
                                    const Deadline& deadline, const ProgressSink& progress) {
-  if (cache.string().find_first_of(" \t:") != std::string::npos) {
-    return usage_error(fmt::format("no kernel can be built in {}: its makefiles know no space and no colon in a path",
-                                   cache.string()))
-        .because("set HOLDFAST_CACHE to another folder");
-  }
+  TRY(fit_for_make(cache));
   WorkLock lock = TRY(WorkLock::take(cache / "build" / "lock", doing, deadline, progress));
+  BuildArea area(std::move(lock), cache, cache / "build");
+  TRY(area.log_to(std::move(log)));
+  return area;
+}
+
+Result<BuildArea> BuildArea::at(WorkLock lock, const fs::path& cache, fs::path root) {
+  TRY(fit_for_make(root));
+  return BuildArea(std::move(lock), cache, std::move(root));
+}
+
+Result<void> BuildArea::log_to(fs::path log) {
   TRY(make_dirs(log.parent_path()));
   TRY(write_file(log, ""));
-  return BuildArea(std::move(lock), cache, std::move(log));
+  log_ = std::move(log);
+  return {};
 }
 
 Result<bool> BuildArea::make(std::vector<std::string> arguments, const Deadline& deadline,
@@ -194,13 +209,14 @@ Result<KernelConfig> BuildArea::configure(const std::vector<ConfigWish>& wishes,
   return config;
 }
 
-Result<uint64_t> BuildArea::compile(bool with_modules, unsigned jobs, uint64_t expected, const Deadline& deadline,
+Result<uint64_t> BuildArea::compile(const CompileWish& wish, const Deadline& deadline,
                                     const ProgressSink& progress) const {
-  Step step(progress, "compile", {}, expected);
+  Step step(progress, "compile", {}, wish.expected);
   ObjectCounter counter(log_);
-  const unsigned parallel = jobs != 0 ? jobs : std::max(1U, std::thread::hardware_concurrency());
+  const unsigned parallel = wish.jobs != 0 ? wish.jobs : std::max(1U, std::thread::hardware_concurrency());
   std::vector<std::string> arguments = {"O=obj", fmt::format("-j{}", parallel), "bzImage"};
-  if (with_modules) arguments.emplace_back("modules");
+  if (wish.in_pieces) arguments.emplace_back("--output-sync=target");
+  if (wish.modules) arguments.emplace_back("modules");
   const bool made = TRY(make(std::move(arguments), deadline, [&] {
     counter.look();
     step.at(counter.objects(), counter.last());

@@ -15,14 +15,29 @@
 
 namespace holdfast {
 
-/// The one place of a cache where kernels are compiled: <cache>/build/src, with the objects in its folder obj, so that
-/// every path that a compiler sees is relative and stays the same, and ccache finds its objects again. Exists while
-/// lock is held. What a build leaves there stays until the next one, which empties obj and mends the copy. Move-only.
+/// What is to be compiled.
+struct CompileWish {
+  bool modules = false;
+  unsigned jobs = 0;       ///< 0: one for each CPU
+  uint64_t expected = 0;   ///< the number of objects of an earlier build; 0: nobody knows
+  bool in_pieces = false;  ///< the log has what a target's commands print in one piece, after they have ended
+};
+
+/// A place where kernels are compiled: a folder src, with the objects in its folder obj, so that every path that a
+/// compiler sees is relative and stays the same, and ccache finds its objects again. Exists while its lock is held.
+/// <cache>/build is the one for single kernels: what a build leaves there stays until the next one, which empties obj
+/// and mends the copy. Move-only.
 class BuildArea {
  public:
-  /// Waits for the lock. `log` gets what every program prints.
+  /// <cache>/build: waits for the lock. `log` gets what every program prints.
   static Result<BuildArea> enter(const std::filesystem::path& cache, std::string_view doing, std::filesystem::path log,
                                  const Deadline& deadline, const ProgressSink& progress);
+
+  /// Another place, `root`, whose lock the caller has taken. Errors: harness.usage for a path that no makefile takes.
+  static Result<BuildArea> at(WorkLock lock, const std::filesystem::path& cache, std::filesystem::path root);
+  /// Begins another log.
+  Result<void> log_to(std::filesystem::path log);
+  const std::filesystem::path& log() const { return log_; }
 
   /// The copy of the tree, to be filled by mirror_tree and the patches.
   std::filesystem::path source() const { return root_ / "src"; }
@@ -35,15 +50,14 @@ class BuildArea {
   /// allnoconfig with `wishes`; errors when one did not survive. Gives the configuration.
   Result<KernelConfig> configure(const std::vector<ConfigWish>& wishes, const Deadline& deadline,
                                  const ProgressSink& progress) const;
-  /// Compiles bzImage, and the modules when `with_modules`. `expected` is the number of objects of an earlier build.
-  /// Gives the number of objects. Errors: kernel.build, lab.disk, lab.memory.
-  Result<uint64_t> compile(bool with_modules, unsigned jobs, uint64_t expected, const Deadline& deadline,
-                           const ProgressSink& progress) const;
+  /// Compiles bzImage, and the modules when they are wished. Gives the number of objects. Errors: kernel.build,
+  /// lab.disk, lab.memory.
+  Result<uint64_t> compile(const CompileWish& wish, const Deadline& deadline, const ProgressSink& progress) const;
   /// Installs the modules below `into`: lib/modules/<release>/...
   Result<void> install_modules(const std::filesystem::path& into, const Deadline& deadline) const;
 
  private:
-  BuildArea(WorkLock lock, std::filesystem::path cache, std::filesystem::path log);
+  BuildArea(WorkLock lock, std::filesystem::path cache, std::filesystem::path root);
   /// Runs make with `arguments`; gives whether it succeeded.
   Result<bool> make(std::vector<std::string> arguments, const Deadline& deadline,
                     const std::function<void()>& tick) const;

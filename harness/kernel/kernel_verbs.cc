@@ -132,6 +132,21 @@ Result<Built> build(const BuildOptions& options, const Deadline& deadline, const
   return built;
 }
 
+Result<IncrementalBuild> open_incremental(const BuildOptions& options, const Deadline& deadline,
+                                          const ProgressSink& progress) {
+  const fs::path cache = TRY(cache_or_default(options.cache));
+  const Recipe files = TRY(recipe());
+  BuildRequest request{.source = {.dir = options.tree, .key = {}, .describe = {}},
+                       .series = {},
+                       .series_name = {},
+                       .config = {files.guest},
+                       .config_if_known = {files.series_config},
+                       .name = {},
+                       .jobs = options.jobs};
+  request.config.insert(request.config.end(), options.config.begin(), options.config.end());
+  return IncrementalBuild::open(request, KernelStore(cache), deadline, progress);
+}
+
 Result<std::vector<StoredKernel>> list(const fs::path& cache) {
   return KernelStore(TRY(cache_or_default(cache))).list();
 }

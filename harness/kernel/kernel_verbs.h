@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/base/deadline.h"
+#include "harness/kernel/incremental_build.h"
 #include "harness/kernel/kernel_build.h"
 #include "harness/kernel/kernel_source.h"
 #include "harness/kernel/kernel_store.h"
@@ -45,6 +46,11 @@ Result<FetchedSource> fetch(const FetchOptions& options, const Deadline& deadlin
 
 /// Errors: those of fetch_source (without a tree) and build_kernel.
 Result<Built> build(const BuildOptions& options, const Deadline& deadline, const ProgressSink& progress = {});
+
+/// For many commits of one tree: with the configuration that build() gives it, and no series. Errors: those of
+/// IncrementalBuild::open.
+Result<IncrementalBuild> open_incremental(const BuildOptions& options, const Deadline& deadline,
+                                          const ProgressSink& progress = {});
 
 /// All kernels of the store. An empty `cache` is cache_dir().
 Result<std::vector<StoredKernel>> list(const std::filesystem::path& cache = {});
