@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <exception>
+#include <span>
 
 #include "harness/base/text.h"
 #include "harness/options.h"
@@ -63,8 +64,8 @@ int exit_code_of(Program& program, const Result<int>& result) {
 }
 
 /// `git bisect run` would take bad usage for a bad commit: 128 and more is what makes it stop.
-int for_git(const Program& program, int code) {
-  const bool step = program.argv.size() > 1 && program.argv[1] == "bisect-step";
+int for_git(std::span<char* const> argv, int code) {
+  const bool step = argv.size() > 1 && std::string_view(argv[1]) == "bisect-step";
   return step && code == kExitUsage ? 128 : code;
 }
 
@@ -73,16 +74,17 @@ int for_git(const Program& program, int code) {
 
 int main(int argc, char** argv) {
   using namespace holdfast;
+  const std::span words(argv, static_cast<size_t>(argc));
   try {
     const auto stop = Stop::create();
     if (!stop) return kExitUsage;
     stop_on_signals(*stop);
     Program program{.argv = {argv, argv + argc}, .stop = *stop};
     auto options = parse_options(argc, argv);
-    if (!options) return for_git(program, exit_code_of(program, std::move(options).error()));
-    return for_git(program, exit_code_of(program, std::visit(Verbs{program}, *options)));
+    if (!options) return for_git(words, exit_code_of(program, std::move(options).error()));
+    return for_git(words, exit_code_of(program, std::visit(Verbs{program}, *options)));
   } catch (const std::exception& bug) {
     fmt::print(stderr, "holdfast: internal error: {}\n", bug.what());
-    return kExitUsage;
+    return for_git(words, kExitUsage);
   }
 }

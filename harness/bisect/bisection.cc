@@ -163,6 +163,29 @@ Step Bisection::next() const {
   return test(best->node, records_[best->node].told() > 0 ? "once more" : "tells most for its cost");
 }
 
+std::optional<Node> Bisection::build_after(Node node) const {
+  // A commit that passes is often asked again; the kernel for after that may as well be built meanwhile.
+  constexpr int kLookAhead = 4;
+  const auto next_kernel = [&](Seen seen) {
+    Bisection after = *this;
+    Step step{.what = Step::Do::kRun, .node = node};
+    for (int i = 0; i < kLookAhead && step.what == Step::Do::kRun; ++i) {
+      after.ran(step.node, seen);
+      step = after.next();
+    }
+    return step.what == Step::Do::kBuild ? std::optional(step.node) : std::nullopt;
+  };
+  const auto failing = posterior_.failing(1);
+  double fails = 0;
+  for (Node first_bad = 0; first_bad < history_.size(); ++first_bad) {
+    if (history_.contains(node, first_bad)) fails += failing[first_bad];
+  }
+  const auto after_failure = next_kernel(Seen::kFailed);
+  const auto after_pass = next_kernel(Seen::kPassed);
+  if (!after_failure || !after_pass) return after_failure ? after_failure : after_pass;
+  return fails > 0.5 ? after_failure : after_pass;
+}
+
 Step Bisection::confirm(const Suspects& suspects) const {
   const bool open = reverted() == Reverted::kNotTried || reverted() == Reverted::kUndecided;
   const bool possible = revert_.untestable.empty() && runs_ < settings_.most_runs && lab_in_a_row_ < kLabInARow;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,10 @@ class Bisection {
 
   /// Costs one choice (choice.h) while the search goes on.
   Step next() const;
+
+  /// The kernel that is most likely to be asked for after the run of `node` that is about to begin, if one will be.
+  /// Costs some choices.
+  std::optional<Node> build_after(Node node) const;
 
   void built(Node node, const std::string& build_id);
   /// It cannot be tested: does not build, does not boot.

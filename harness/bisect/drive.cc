@@ -11,6 +11,10 @@ namespace {
 
 using Do = Step::Do;
 
+/// A commit that failed to boot this often cannot be tested. One is not enough: what is looked for may be rare, and so
+/// may be this.
+constexpr int kFailedBootsAtMost = 2;
+
 /// A driver of one search. Results come in through take(), from the journal and from the workshop alike.
 class Driver {
  public:
@@ -60,6 +64,9 @@ class Driver {
       entries.emplace_back(std::move(entry));
       return entries;
     }
+    if (const auto next = without ? std::nullopt : now_.bisection.build_after(step.node)) {
+      workshop_.build_ahead(history_[*next].id);
+    }
     const std::string kernel = without ? now_.without_kernel : now_.kernels[commit];
     const std::string filter = now_.sought ? now_.sought->key : settings_.task.filter;
     const auto results = TRY(workshop_.run(kernel, filter, deadline_));
@@ -79,6 +86,9 @@ class Driver {
   void on(const BuildEntry& entry) {
     ++now_.spent.builds;
     now_.spent.build_seconds += entry.seconds;
+    now_.spent.ahead_seconds += entry.built.ahead_seconds;
+    if (entry.built.ahead_seconds > 0) ++now_.spent.builds_ahead;
+    if (!entry.built.config_changes.empty()) now_.config_changes[entry.commit] = entry.built.config_changes;
     learn_costs();
     const std::string& trouble = entry.built.untestable;
     if (entry.without) {
@@ -106,12 +116,16 @@ class Driver {
     if (node == nodes_.end()) return;
     now_.bisection.ran(node->second, entry.judged.seen);
     if (entry.judged.never) now_.bisection.untestable(node->second, entry.judged.told);
+    if (!entry.judged.boots && ++failed_boots_[node->second] == kFailedBootsAtMost) {
+      now_.bisection.untestable(node->second, "it does not boot: " + entry.judged.told);
+    }
   }
 
   /// What comes next costs what was seen so far; as long as nothing was seen, what is usual.
   void learn_costs() {
     Costs costs = settings_.search.costs;
-    if (now_.spent.builds > 0) costs.build = std::max(0.1, now_.spent.build_seconds / now_.spent.builds);
+    const double building = now_.spent.build_seconds + now_.spent.ahead_seconds;
+    if (now_.spent.builds > 0) costs.build = std::max(0.1, building / now_.spent.builds);
     if (now_.spent.runs > 0) costs.run = std::max(0.1, now_.spent.run_seconds / now_.spent.runs);
     now_.bisection.costs_are(costs);
   }
@@ -122,6 +136,7 @@ class Driver {
   Deadline deadline_;
   Progressed now_;
   std::map<std::string, Node> nodes_;
+  std::map<Node, int> failed_boots_;
 };
 
 }  // namespace

@@ -22,7 +22,9 @@ struct DriveSettings {
 /// What the search did and spent.
 struct Spent {
   int builds = 0;
-  double build_seconds = 0;
+  double build_seconds = 0;  ///< that the search waited for
+  int builds_ahead = 0;      ///< of these, begun while cases ran
+  double ahead_seconds = 0;  ///< of building beside running cases
   int runs = 0;
   double run_seconds = 0;
   double seconds() const { return build_seconds + run_seconds; }
@@ -36,6 +38,8 @@ struct Progressed {
   std::map<std::string, std::string> kernels = {};                  ///< by commit
   std::string without_kernel = {};                                  ///< of the bad end without the culprit
   std::map<std::string, std::vector<std::string>> other_told = {};  ///< by commit: what else went wrong there
+  /// By commit: how its configuration differs from that of the step before.
+  std::map<std::string, std::vector<std::string>> config_changes = {};
 };
 
 /// Called after each step and before the next; for the terminal.

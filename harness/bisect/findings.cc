@@ -69,8 +69,19 @@ std::string minutes(double seconds) {
 }
 
 std::string cost(const Spent& spent) {
-  return fmt::format("{} builds ({}) and {} runs ({})", spent.builds, minutes(spent.build_seconds), spent.runs,
-                     minutes(spent.run_seconds));
+  std::string builds = minutes(spent.build_seconds);
+  if (spent.builds_ahead > 0) builds += fmt::format(", and {} beside runs", minutes(spent.ahead_seconds));
+  return fmt::format("{} builds ({}) and {} runs ({})", spent.builds, builds, spent.runs, minutes(spent.run_seconds));
+}
+
+/// "CONFIG_A: n -> y, CONFIG_B: y -> n and 7 more".
+std::string first_of(const std::vector<std::string>& changes) {
+  constexpr size_t kShown = 3;
+  std::vector<std::string> some(changes.begin(),
+                                changes.begin() + static_cast<ptrdiff_t>(std::min(kShown, changes.size())));
+  std::string text = join(some, ", ");
+  if (changes.size() > kShown) text += fmt::format(" and {} more", changes.size() - kShown);
+  return text;
 }
 
 std::string about_revert(const Progressed& found) {
@@ -175,6 +186,9 @@ std::vector<std::string> to_text(const Progressed& found) {
       lines.push_back(fmt::format("  also seen on {}: {}", short_id(commit), one));
     }
   }
+  for (const auto& [commit, changes] : found.config_changes) {
+    lines.push_back(fmt::format("  configured in another way: {}: {}", short_id(commit), first_of(changes)));
+  }
   lines.push_back("  it took " + cost(found.spent));
   return lines;
 }
@@ -212,7 +226,12 @@ std::string to_json(const Progressed& found, const Task& task) {
                {"reverted", name_of(bisection.reverted())},
                {"commits", commits},
                {"also_seen", found.other_told},
+               {"config_changes", found.config_changes},
                {"builds", found.spent.builds},
+               {"builds_ahead", found.spent.builds_ahead},
+               {"build_seconds", found.spent.build_seconds},
+               {"ahead_seconds", found.spent.ahead_seconds},
+               {"run_seconds", found.spent.run_seconds},
                {"runs", found.spent.runs},
                {"seconds", found.spent.seconds()}};
   if (found.sought) {

@@ -52,6 +52,8 @@ struct ToJson {
             {"kernel", entry.built.kernel},
             {"build_id", entry.built.build_id},
             {"untestable", entry.built.untestable},
+            {"config_changes", entry.built.config_changes},
+            {"ahead_seconds", entry.built.ahead_seconds},
             {"seconds", entry.seconds}};
   }
   Json operator()(const RunEntry& entry) const {
@@ -60,6 +62,7 @@ struct ToJson {
             {"without", entry.without},
             {"seen", name_of(entry.judged.seen)},
             {"told", entry.judged.told},
+            {"boots", entry.judged.boots},
             {"never", entry.judged.never},
             {"seconds", entry.seconds}};
   }
@@ -76,15 +79,21 @@ Entry entry_from(const Json& json) {
         .key = text("case"), .type = text("type"), .fingerprint = text("fingerprint"), .message = text("message")};
   }
   if (step == "build") {
-    return BuildEntry{
-        .commit = text("commit"),
-        .without = json.at("without"),
-        .built = {.kernel = text("kernel"), .build_id = text("build_id"), .untestable = text("untestable")},
-        .seconds = json.at("seconds")};
+    return BuildEntry{.commit = text("commit"),
+                      .without = json.at("without"),
+                      .built = {.kernel = text("kernel"),
+                                .build_id = text("build_id"),
+                                .untestable = text("untestable"),
+                                .config_changes = json.at("config_changes"),
+                                .ahead_seconds = json.at("ahead_seconds")},
+                      .seconds = json.at("seconds")};
   }
   return RunEntry{.commit = text("commit"),
                   .without = json.at("without"),
-                  .judged = {.seen = seen_from(text("seen")), .told = text("told"), .never = json.at("never")},
+                  .judged = {.seen = seen_from(text("seen")),
+                             .told = text("told"),
+                             .boots = json.at("boots"),
+                             .never = json.at("never")},
                   .seconds = json.at("seconds")};
 }
 

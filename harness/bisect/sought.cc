@@ -23,7 +23,7 @@ Judged judge_one(const CaseResult& result, const Sought& sought) {
       if (result.type == sought.type && result.fingerprint == sought.fingerprint) {
         return {.seen = Seen::kFailed, .told = {}};
       }
-      return {.seen = Seen::kOther, .told = told_of(result)};
+      return {.seen = Seen::kOther, .told = told_of(result), .boots = result.boots};
     case Outcome::kSkipped:
       return {.seen = Seen::kOther, .told = "skipped: " + result.message, .never = true};
     case Outcome::kError:

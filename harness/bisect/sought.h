@@ -25,6 +25,7 @@ std::optional<Sought> first_failure(const std::vector<CaseResult>& results);
 struct Judged {
   Seen seen = Seen::kLab;
   std::string told;    ///< why it is no pass and not the failure sought: "kernel.oops: ..."
+  bool boots = true;   ///< false: the kernel did not come up, and that is not what is looked for
   bool never = false;  ///< the plan skips the case on this kernel: no further run will tell more
 };
 

@@ -61,6 +61,13 @@ void end_children_of(const Holder& holder) {
 Result<std::optional<WorkLock>> WorkLock::try_take(const fs::path& path, std::string_view doing) {
   TRY(make_dirs(path.parent_path()));
   auto lock = TRY(FileLock::try_take(path));
+  if (const Holder holder = read_holder(path); !lock && is_dead(holder)) {
+    end_children_of(holder);  // they end soon, but not at once
+    const Deadline soon = Deadline::after(std::chrono::seconds(5));
+    while (!lock && wait_until(soon.at_most(Millis(50))) == Wake::kDeadline && !soon.expired()) {
+      lock = TRY(FileLock::try_take(path));
+    }
+  }
   if (!lock) return std::optional<WorkLock>();
   std::string token = random_hex(16);
   TRY(write_file_atomic(holder_file(path), fmt::format("{}\n{}\n{}\n", ::getpid(), token, doing)));

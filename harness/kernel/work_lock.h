@@ -20,7 +20,7 @@ class WorkLock {
   /// Errors: lab.timeout, harness.stopped, lab.io.
   static Result<WorkLock> take(const std::filesystem::path& path, std::string_view doing, const Deadline& deadline,
                                const ProgressSink& progress);
-  /// Nothing when somebody else holds it.
+  /// Nothing when somebody else holds it; what is left of one that was killed is ended.
   static Result<std::optional<WorkLock>> try_take(const std::filesystem::path& path, std::string_view doing);
 
   /// Makes a program one of those that share the lock.

@@ -6,8 +6,9 @@
 #include "harness/base/digest.h"
 #include "harness/base/text.h"
 #include "harness/bisect/findings.h"
-#include "harness/kernel/data_dir.h"
+#include "harness/bisect/revisions.h"
 #include "harness/kernel/kernel_verbs.h"
+#include "harness/kernel/work_tree.h"
 #include "harness/plan.h"
 #include "harness/program/kernel_workshop.h"
 #include "harness/program/machines.h"
@@ -23,6 +24,7 @@ constexpr int kGood = 0;
 constexpr int kBad = 1;
 constexpr int kCannotTest = 125;
 constexpr int kStopBisection = 128;
+constexpr const char* kStepKernel = "bisect-step";
 
 /// A mistake in the filter is to be known before the first kernel is built. Errors: harness.usage with the nearest
 /// name.
@@ -80,8 +82,27 @@ void write_junit(const fs::path& file, const bisect::Progressed& found, const bi
   junit.on(RunEnded{.tally = tally, .exit_code = bisect::exit_code_of(ending)});
 }
 
+Result<IncrementalBuild> open_builder(const CaseOnTree& what, const Deadline& deadline, const ProgressSink& progress) {
+  return kernel::open_incremental({.tree = what.tree, .config = what.configs, .jobs = static_cast<unsigned>(what.jobs)},
+                                  deadline, progress);
+}
+
 ProgressSink show_in(reports::Progress& progress) {
   return [&progress](const Progress& now) { progress.update(now.step + " " + now.detail); };
+}
+
+/// A checkout as it was committed is built with what differs from the step before; one that somebody has changed is
+/// copied and built as it is.
+Result<bisect::BuiltCommit> build_here(const CaseOnTree& what, const Deadline& deadline, const ProgressSink& progress) {
+  const Output changes = TRY(run_git(what.tree, {"status", "--porcelain"}, deadline));
+  if (!changes.status.success() || !trim(changes.out).empty()) {
+    return build_tree(what, what.tree, kStepKernel, deadline, progress);
+  }
+  IncrementalBuild builder = TRY(open_builder(what, deadline, progress));
+  TRY(builder.tree().go_to(TRY(bisect::commit_of(what.tree, "HEAD", deadline)), deadline));
+  auto built = TRY(build_step(builder, {.name = kStepKernel}, deadline, progress));
+  for (const std::string& change : built.config_changes) progress({.step = "configured", .detail = change});
+  return built;
 }
 
 void drop_kernels(const bisect::Progressed& found) {
@@ -126,10 +147,10 @@ Result<int> bisect_verb(Program& program, const BisectOptions& options) {
   TRY(make_dirs(folder));
   const auto lock = TRY(FileLock::try_take(folder / "lock"));
   if (!lock) return usage_error(fmt::format("the same bisection is under way in {}", folder.string()));
-  const auto checkout = TRY(bisect::Checkout::open(tree, TRY(cache_dir()), patience));
   program.out.line(fmt::format("{} commits between {} and {}", history.size() - 1, options.good, options.bad));
   reports::Progress progress(program.out, "bisect");
-  KernelWorkshop workshop(options.what, checkout, folder / "runs", show_in(progress));
+  IncrementalBuild builder = TRY(open_builder(options.what, patience, show_in(progress)));
+  KernelWorkshop workshop(options.what, builder, folder / "runs", show_in(progress));
   bisect::DriveSettings settings;
   settings.task = task;
   settings.journal = journal;
@@ -156,7 +177,7 @@ Result<int> bisect_verb(Program& program, const BisectStepOptions& options) {
     return kStopBisection;
   };
   reports::Progress progress(program.out, "bisect-step");
-  const auto built = build_tree(options.what, options.what.tree, "bisect-step", patience, show_in(progress));
+  const auto built = build_here(options.what, patience, show_in(progress));
   if (!built) return stopped(built.error());
   if (!built->untestable.empty()) {
     progress.done("skip: " + built->untestable);

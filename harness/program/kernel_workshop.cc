@@ -4,6 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+
 #include "harness/base/process.h"
 #include "harness/base/text.h"
 #include "harness/kernel/kernel_verbs.h"
@@ -28,6 +33,12 @@ std::string fingerprint_of(const Verdict& verdict) {
 
 /// The tree is at fault: it does not compile, or lacks what the configuration asks for.
 bool about_the_tree(const Error& error) { return error.blame == Blame::kKernel || error.type() == "harness.usage"; }
+
+/// Beside a running case a build leaves it a core, where there are several.
+unsigned jobs_beside_a_run(int jobs) {
+  const unsigned all = jobs > 0 ? static_cast<unsigned>(jobs) : std::max(1U, std::thread::hardware_concurrency());
+  return std::max(1U, all - 1);
+}
 
 }  // namespace
 
@@ -65,30 +76,115 @@ Result<std::vector<bisect::CaseResult>> run_cases(const CaseOnTree& what, const 
         .with("output", output.out + output.err);
   }
   std::vector<bisect::CaseResult> results;
+  std::map<std::string, bool> booted;  // by case, of its last attempt
   for (const Event& event : TRY(reports::read_journal(latest / "journal.jsonl")).events) {
+    if (const auto* phase = std::get_if<PhaseEnded>(&event); phase != nullptr && phase->phase == "boot") {
+      booted[phase->where.id.key()] = phase->ok;
+    }
     const auto* settled = std::get_if<CaseSettled>(&event);
     if (settled == nullptr) continue;
+    const auto boot = booted.find(settled->id.key());
     results.push_back({.key = settled->id.key(),
                        .outcome = settled->verdict.outcome,
                        .type = settled->verdict.type,
                        .fingerprint = fingerprint_of(settled->verdict),
-                       .message = settled->verdict.message});
+                       .message = settled->verdict.message,
+                       .boots = boot == booted.end() || boot->second});
   }
   return results;
 }
 
+Result<bisect::BuiltCommit> build_step(IncrementalBuild& builder, const StepWish& wish, const Deadline& deadline,
+                                       const ProgressSink& progress) {
+  const StepBuild step = TRY(builder.build(wish, deadline, progress));
+  bisect::BuiltCommit built{.config_changes = step.config_changes};
+  if (step.kernel) {
+    built.kernel = wish.name;
+    built.build_id = step.kernel->build_id;
+  } else {
+    built.untestable = "no kernel: " + step.trouble;
+  }
+  return built;
+}
+
+/// A build that goes on in a thread of its own, until it is waited for or given up.
+class KernelWorkshop::Ahead {
+ public:
+  Ahead(std::string commit, Stop stop) : commit_(std::move(commit)), stop_(std::move(stop)) {}
+  Ahead(const Ahead&) = delete;
+  Ahead& operator=(const Ahead&) = delete;
+  ~Ahead() {
+    stop_.request();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void start(IncrementalBuild& builder, StepWish wish) {
+    thread_ = std::thread([this, &builder, wish = std::move(wish)] {
+      const auto began = std::chrono::steady_clock::now();
+      const Deadline deadline = Deadline::never(&stop_);
+      const auto went = builder.tree().go_to(commit_, deadline);
+      built_ = went ? build_step(builder, wish, deadline, {}) : Result<bisect::BuiltCommit>(went.error());
+      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+      done_.request();
+    });
+  }
+
+  const std::string& commit() const { return commit_; }
+  /// Waits for the end, which `deadline` may bring.
+  Result<bisect::BuiltCommit> wait(const Deadline& deadline) {
+    const auto began = std::chrono::steady_clock::now();
+    const Wake wake = wait_readable(done_.fd(), deadline);
+    if (wake != Wake::kReady) return wait_error(wake, "the build of " + commit_);
+    thread_.join();
+    const double waited = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    if (built_) built_->ahead_seconds = std::max(0.0, seconds_ - waited);
+    return std::move(built_);
+  }
+
+ private:
+  std::string commit_;
+  Stop stop_;
+  Stop done_ = *Stop::create();  // requested when there is nothing left to do
+  std::thread thread_;
+  Result<bisect::BuiltCommit> built_;
+  double seconds_ = 0;
+};
+
+KernelWorkshop::KernelWorkshop(const CaseOnTree& what, IncrementalBuild& builder, fs::path runs, ProgressSink progress)
+    : what_(what), builder_(builder), runs_(std::move(runs)), progress_(std::move(progress)) {}
+KernelWorkshop::~KernelWorkshop() = default;
+
+void KernelWorkshop::build_ahead(const std::string& commit) {
+  if (ahead_ && ahead_->commit() == commit) return;
+  ahead_.reset();
+  auto stop = Stop::create();
+  if (!stop) return;  // then it is built when it is asked for
+  ahead_ = std::make_unique<Ahead>(commit, *std::move(stop));
+  ahead_->start(builder_, {.name = kernel_name_of(commit), .jobs = jobs_beside_a_run(what_.jobs)});
+}
+
 Result<bisect::BuiltCommit> KernelWorkshop::build(const std::string& commit, const Deadline& deadline) {
-  TRY(checkout_.go_to(commit, deadline));
-  return build_tree(what_, checkout_.dir(), kernel_name_of(commit), deadline, progress_);
+  if (ahead_ && ahead_->commit() == commit) {
+    const auto ahead = std::move(ahead_);
+    return ahead->wait(deadline);
+  }
+  ahead_.reset();
+  return build_now(commit, deadline);
+}
+
+Result<bisect::BuiltCommit> KernelWorkshop::build_now(const std::string& commit, const Deadline& deadline) {
+  TRY(builder_.tree().go_to(commit, deadline));
+  return build_step(builder_, {.name = kernel_name_of(commit)}, deadline, progress_);
 }
 
 Result<bisect::BuiltCommit> KernelWorkshop::build_without(const std::string& tip, const std::string& culprit,
                                                           const Deadline& deadline) {
-  TRY(checkout_.go_to(tip, deadline));
-  if (!TRY(checkout_.revert(culprit, deadline))) {
+  ahead_.reset();
+  TRY(builder_.tree().go_to(tip, deadline));
+  if (!TRY(builder_.tree().revert(culprit, deadline))) {
     return bisect::BuiltCommit{.untestable = "it does not revert on top of what came later"};
   }
-  return build_tree(what_, checkout_.dir(), kernel_name_of("without-" + culprit), deadline, progress_);
+  return build_step(builder_, {.name = kernel_name_of("without-" + culprit)}, deadline, progress_);
 }
 
 Result<std::vector<bisect::CaseResult>> KernelWorkshop::run(const std::string& kernel, const std::string& filter,

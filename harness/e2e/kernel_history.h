@@ -1,0 +1,36 @@
+// What kernel histories do the end-to-end tests of the bisection have?
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "harness/base/file.h"
+
+namespace holdfast::e2e {
+
+/// 60 commits and more on the cache's kernel source (fixtures/history/make): `told` is what that says of them.
+struct KernelHistory {
+  std::filesystem::path tree;
+  nlohmann::json told;
+  std::string id(const char* key) const { return told.at(key).get<std::string>(); }
+};
+/// Errors: what the maker said.
+Result<KernelHistory> make_kernel_history(const std::filesystem::path& dir, std::vector<std::string> arguments);
+
+/// A tree that stands in for a kernel's: its build takes a kernel of the store, by the name in the file `kernel`, so
+/// that a commit costs no compilation. A name that does not exist is a commit that does not compile.
+class StandInTree {
+ public:
+  explicit StandInTree(std::filesystem::path dir);
+  const std::filesystem::path& dir() const { return dir_; }
+  /// A commit whose kernel is the one called `kernel`; gives its id.
+  std::string commit(const std::string& kernel);
+
+ private:
+  std::filesystem::path dir_;
+  int commits_ = 0;
+};
+
+}  // namespace holdfast::e2e
