@@ -31,13 +31,18 @@ class FakeWorkshop : public Workshop {
   Result<BuiltCommit> build(const std::string& commit, const Deadline&) override {
     if (auto error = spend()) return *std::move(error);
     ++builds;
+    if (ahead == commit) ++foreseen;
+    ahead.clear();
     if (unbuildable.contains(commit)) return BuiltCommit{.untestable = "no kernel: error: expected ';'"};
-    return BuiltCommit{.kernel = commit, .build_id = "id-" + commit};
+    BuiltCommit built{.kernel = commit, .build_id = "id-" + commit};
+    if (config_changes.contains(commit)) built.config_changes = {config_changes.at(commit)};
+    return built;
   }
   Result<BuiltCommit> build_without(const std::string&, const std::string&, const Deadline&) override {
     if (auto error = spend()) return *std::move(error);
     return BuiltCommit{.kernel = "without", .build_id = "id-without"};
   }
+  void build_ahead(const std::string& commit) override { ahead = commit; }
   Result<std::vector<CaseResult>> run(const std::string& kernel, const std::string& filter, const Deadline&) override {
     if (auto error = spend()) return *std::move(error);
     filters.push_back(filter);
@@ -50,6 +55,9 @@ class FakeWorkshop : public Workshop {
 
   std::set<std::string> unbuildable = {};
   std::map<std::string, CaseResult> answer = {};  ///< by kernel: something else than usual
+  std::map<std::string, std::string> config_changes = {};
+  std::string ahead = {};  ///< what was begun last
+  int foreseen = 0;        ///< builds of what was begun
   int lab_every = 0;
   int calls_left = 1000;
   int builds = 0;
@@ -166,6 +174,31 @@ TEST_F(Drive, AnotherFailureOfTheSameCaseCountsAsNothingAndIsTold) {
   EXPECT_EQ(named(found), 5U);
   EXPECT_EQ(found->bisection.of(6).failed + found->bisection.of(3).failed, 0);
   EXPECT_THAT(text_of(*found), HasSubstr("also seen on"));
+}
+
+TEST_F(Drive, ACommitThatDoesNotBootTwiceIsGoneAround) {
+  CaseResult panics = failure("kernel.panic");
+  panics.boots = false;
+  workshop_.answer["c6"] = panics;
+  const auto found = search();
+  EXPECT_EQ(named(found), 5U);
+  EXPECT_EQ(found->bisection.of(6).other, 2);
+  EXPECT_THAT(text_of(*found), HasSubstr("not tested: c6: it does not boot: kernel.panic: so it said"));
+  const auto resumed = search(/*resume=*/true);
+  EXPECT_EQ(resumed->bisection.of(6).untestable, found->bisection.of(6).untestable) << "the journal knows it as well";
+}
+
+TEST_F(Drive, ThatTheConfigurationIsAnotherIsTold) {
+  workshop_.config_changes["c12"] = "CONFIG_X: n -> y";
+  const auto found = search();
+  EXPECT_THAT(text_of(*found), HasSubstr("configured in another way: c12: CONFIG_X: n -> y"));
+  EXPECT_THAT(text_of(*search(/*resume=*/true)), HasSubstr("CONFIG_X: n -> y"));
+}
+
+TEST_F(Drive, TheKernelThatIsLikelyToBeNextIsBegunWhileTheCaseRuns) {
+  ASSERT_TRUE(search());
+  // Neither what comes first nor where a run went against the odds can be foreseen.
+  EXPECT_GE(2 * workshop_.foreseen, workshop_.builds - 2) << workshop_.foreseen << " of " << workshop_.builds;
 }
 
 TEST_F(Drive, LabErrorsChangeNothingButTheTime) {

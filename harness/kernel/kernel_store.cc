@@ -178,6 +178,7 @@ Result<fs::path> KernelStore::stage() const {
 
 Result<StoredKernel> KernelStore::publish(const fs::path& staged, StoredKernel kernel) const {
   if (!is_key(kernel.key)) return harness_error("store", fmt::format("{} is no key of a kernel", kernel.key));
+  TRY(make_dirs(kernels()));
   TRY(write_file_atomic(staged / "meta.json", to_json(kernel)));
   const fs::path place = kernels() / kernel.key;
   std::error_code failed;
