@@ -25,9 +25,13 @@ Result<void> make_repository(const fs::path& dir, const fs::path& common, const 
 
 }  // namespace
 
-Result<Output> run_git(const fs::path& dir, std::vector<std::string> arguments, const Deadline& deadline) {
-  std::vector<std::string> argv = {"env", "-u", "GIT_DIR",   "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE",
-                                   "git", "-C", dir.string()};
+Result<Output> run_git(const fs::path& dir, std::vector<std::string> arguments, const Deadline& deadline,
+                       const GitInput& input) {
+  std::vector<std::string> argv = {"env"};
+  for (const char* name : {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}) {
+    if (!input.env.contains(name)) argv.insert(argv.end(), {"-u", name});
+  }
+  argv.insert(argv.end(), {"git", "-C", dir.string()});
   for (const char* setting : {"safe.directory=*", "core.hooksPath=/dev/null", "core.fsmonitor=false",
                               "advice.detachedHead=false", "commit.gpgSign=false", "gc.auto=0"}) {
     argv.insert(argv.end(), {"-c", setting});
@@ -43,7 +47,8 @@ Result<Output> run_git(const fs::path& dir, std::vector<std::string> arguments, 
                  {"GIT_AUTHOR_EMAIL", "holdfast@localhost"},
                  {"GIT_COMMITTER_NAME", "holdfast"},
                  {"GIT_COMMITTER_EMAIL", "holdfast@localhost"}};
-  return run(std::move(command), deadline.at_most(kGitLimit), {}, size_t{64} << 20);
+  for (const auto& [name, value] : input.env) command.env[name] = value;
+  return run(std::move(command), deadline.at_most(kGitLimit), input.feed, size_t{64} << 20);
 }
 
 Result<std::string> ask_git(const fs::path& dir, std::vector<std::string> arguments, const Deadline& deadline) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/base/deadline.h"
@@ -37,8 +39,15 @@ class WorkTree {
   std::filesystem::path dir_;
 };
 
+/// What git is given besides its arguments.
+struct GitInput {
+  std::string_view feed = {};                   ///< its standard input
+  std::map<std::string, std::string> env = {};  ///< such as GIT_INDEX_FILE, for work beside the files
+};
+
 /// Runs git in `dir`, without hooks, without asking anybody and without reaching for the network.
-Result<Output> run_git(const std::filesystem::path& dir, std::vector<std::string> arguments, const Deadline& deadline);
+Result<Output> run_git(const std::filesystem::path& dir, std::vector<std::string> arguments, const Deadline& deadline,
+                       const GitInput& input = {});
 /// What it printed. Errors: lab.git with what it said.
 Result<std::string> ask_git(const std::filesystem::path& dir, std::vector<std::string> arguments,
                             const Deadline& deadline);
