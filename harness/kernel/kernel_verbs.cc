@@ -118,6 +118,8 @@ Result<Built> build(const BuildOptions& options, const Deadline& deadline, const
                        .jobs = options.jobs};
   TRY(add_series(series, files, request, deadline));
   request.config.insert(request.config.end(), options.config.begin(), options.config.end());
+  request.config_if_known.insert(request.config_if_known.end(), options.config_if_known.begin(),
+                                 options.config_if_known.end());
   Built built;
   if (options.tree.empty()) {
     // The stock kernel is to differ from the reference in nothing but the series: so it takes the same source.
@@ -144,6 +146,8 @@ Result<IncrementalBuild> open_incremental(const BuildOptions& options, const Dea
                        .name = {},
                        .jobs = options.jobs};
   request.config.insert(request.config.end(), options.config.begin(), options.config.end());
+  request.config_if_known.insert(request.config_if_known.end(), options.config_if_known.begin(),
+                                 options.config_if_known.end());
   return IncrementalBuild::open(request, KernelStore(cache), deadline, progress);
 }
 

@@ -30,9 +30,10 @@ struct BuildOptions {
   std::filesystem::path cache = {};  ///< empty: cache_dir()
   std::filesystem::path tree = {};   ///< empty: Debian's source, fetched when there is none yet
   std::string series = {};  ///< a path, "reference", "faults" or "none"; empty: "reference", but with a tree "none"
-  std::vector<std::filesystem::path> config = {};  ///< added to the guest's fragment, in this order
-  std::string name = {};                           ///< empty: after the tree, else "stock", or after the series
-  unsigned jobs = 0;                               ///< 0: one for each CPU
+  std::vector<std::filesystem::path> config = {};           ///< added to the guest's fragment, in this order
+  std::vector<std::filesystem::path> config_if_known = {};  ///< likewise, as far as the tree knows the symbols
+  std::string name = {};  ///< empty: after the tree, else "stock", or after the series
+  unsigned jobs = 0;      ///< 0: one for each CPU
 };
 
 struct Built {
