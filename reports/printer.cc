@@ -18,7 +18,18 @@ namespace {
 constexpr size_t kEvidenceLines = 20;
 constexpr size_t kGap = 2;
 
-/// Pieces of at most `limit` columns, broken at spaces where there are some.
+/// The widest cell of each column.
+std::vector<size_t> column_widths(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
+  }
+  return widths;
+}
+
+}  // namespace
+
 std::vector<std::string> wrapped(std::string_view text, size_t limit) {
   std::vector<std::string> pieces(1);
   for (const std::string_view word : split(text, ' ')) {
@@ -37,18 +48,6 @@ std::string padded(const std::string& cell, size_t to) {
   const size_t has = columns(cell);
   return has < to ? cell + std::string(to - has, ' ') : cell;
 }
-
-/// The widest cell of each column.
-std::vector<size_t> column_widths(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-  }
-  return widths;
-}
-
-}  // namespace
 
 std::vector<Line> error_lines(const Error& error) {
   std::vector<Line> lines;

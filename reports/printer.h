@@ -23,6 +23,11 @@ std::vector<Line> error_lines(const Error& error);
 /// Shows an error on `screen`.
 void print_error(Screen& screen, const Error& error);
 
+/// `text` in pieces of at most `limit` columns, broken at spaces where there are some.
+std::vector<std::string> wrapped(std::string_view text, size_t limit);
+/// `cell` with spaces behind it, `to` columns wide; as it is when it is wider.
+std::string padded(const std::string& cell, size_t to);
+
 /// Rows of cells as aligned columns, two spaces apart; the first row is the heading. When a line would be longer than
 /// `width` (0: any length is fine), its last cell goes on beneath itself.
 std::vector<Line> table_lines(const std::vector<std::vector<std::string>>& rows, int width);

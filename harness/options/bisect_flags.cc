@@ -6,7 +6,6 @@
 #include "harness/options/flags.h"
 
 namespace holdfast {
-namespace {
 
 void add_case_on_tree(CLI::App& verb, CaseOnTree& what) {
   verb.add_option("--filter", what.filter, "cases, as for `run`; best a single one")
@@ -30,6 +29,8 @@ void add_case_on_tree(CLI::App& verb, CaseOnTree& what) {
       ->type_name("DIR")
       ->capture_default_str();
 }
+
+namespace {
 
 void add_bisect(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<BisectOptions>();
