@@ -45,6 +45,7 @@ struct Verbs {
   Result<int> operator()(const CheckOptions& options) { return check_verb(program, options); }
   Result<int> operator()(const ReportOptions& options) { return report_verb(program, options); }
   Result<int> operator()(const BisectOptions& options) { return bisect_verb(program, options); }
+  Result<int> operator()(const SeriesOptions& options) { return series_verb(program, options); }
   Result<int> operator()(const BisectStepOptions& options) { return bisect_verb(program, options); }
   template <class Verb>
   Result<int> operator()(const Verb& options) {

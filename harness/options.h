@@ -11,6 +11,7 @@
 #include "harness/options/bisect_options.h"
 #include "harness/options/lab_options.h"
 #include "harness/options/report_options.h"
+#include "harness/options/series_options.h"
 #include "harness/plan.h"
 
 namespace holdfast {
@@ -115,7 +116,7 @@ struct JustPrint {
 using Options =
     std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions, KernelBuildOptions,
                  KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions,
-                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions>;
+                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions, SeriesOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

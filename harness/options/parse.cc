@@ -78,6 +78,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add_lab_verbs(app, chosen);
   add_report_verbs(app, chosen);
   add_bisect_verbs(app, chosen);
+  add_series_verbs(app, chosen);
   add_shell_verbs(app, kVersion, chosen);
   app.footer(
       "`holdfast VERB --help` shows more. Exit codes: 0 passed, 1 a kernel failure,\n"

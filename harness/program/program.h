@@ -53,6 +53,7 @@ Result<int> lab_verb(Program& program, const LabPowerOptions& options);
 Result<int> lab_verb(Program& program, const LabConsoleOptions& options);
 Result<int> report_verb(Program& program, const ReportOptions& options);
 Result<int> bisect_verb(Program& program, const BisectOptions& options);
+Result<int> series_verb(Program& program, const SeriesOptions& options);
 /// Of these, git reads the exit code.
 Result<int> bisect_verb(Program& program, const BisectStepOptions& options);
 
