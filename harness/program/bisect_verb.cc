@@ -9,11 +9,8 @@
 #include "harness/bisect/revisions.h"
 #include "harness/kernel/kernel_verbs.h"
 #include "harness/kernel/work_tree.h"
-#include "harness/plan.h"
 #include "harness/program/kernel_workshop.h"
-#include "harness/program/machines.h"
 #include "harness/program/program.h"
-#include "lab/inventory/inventory.h"
 #include "reports/junit.h"
 
 namespace holdfast {
@@ -25,17 +22,6 @@ constexpr int kBad = 1;
 constexpr int kCannotTest = 125;
 constexpr int kStopBisection = 128;
 constexpr const char* kStepKernel = "bisect-step";
-
-/// A mistake in the filter is to be known before the first kernel is built. Errors: harness.usage with the nearest
-/// name.
-Result<void> check_cases(const CaseOnTree& what) {
-  const lab::Inventory inventory = TRY(lab::read_inventory(what.lab));
-  const std::vector<std::string> names = what.target.empty() ? std::vector<std::string>{} : std::vector{what.target};
-  const auto profiles = profiles_of(TRY(chosen_machines(known_machines(inventory, {}), names)));
-  const Plan plan = TRY(make_plan(all_cases(), profiles, {.filter = what.filter}, {}));
-  if (!plan.cases.empty()) return {};
-  return usage_error(fmt::format("no case matches '{}'", what.filter)).because("`holdfast list cases` shows them all");
-}
 
 /// The same question has the same folder, so that --resume finds it.
 fs::path folder_of(const BisectOptions& options, const bisect::Task& task) {

@@ -12,7 +12,9 @@
 #include "harness/base/process.h"
 #include "harness/base/text.h"
 #include "harness/kernel/kernel_verbs.h"
+#include "harness/program/machines.h"
 #include "harness/program/program.h"
+#include "lab/inventory/inventory.h"
 #include "reports/journal.h"
 
 namespace holdfast {
@@ -56,6 +58,15 @@ Result<bisect::BuiltCommit> build_tree(const CaseOnTree& what, const fs::path& d
   if (built) return bisect::BuiltCommit{.kernel = label, .build_id = built->kernel.build_id};
   if (!about_the_tree(built.error())) return std::move(built).error();
   return bisect::BuiltCommit{.untestable = "no kernel: " + built.error().what};
+}
+
+Result<std::vector<TargetProfile>> check_cases(const CaseOnTree& what) {
+  const lab::Inventory inventory = TRY(lab::read_inventory(what.lab));
+  const std::vector<std::string> names = what.target.empty() ? std::vector<std::string>{} : std::vector{what.target};
+  const auto profiles = profiles_of(TRY(chosen_machines(known_machines(inventory, {}), names)));
+  const Plan plan = TRY(make_plan(all_cases(), profiles, {.filter = what.filter}, {}));
+  if (!plan.cases.empty()) return profiles;
+  return usage_error(fmt::format("no case matches '{}'", what.filter)).because("`holdfast list cases` shows them all");
 }
 
 Result<std::vector<bisect::CaseResult>> run_cases(const CaseOnTree& what, const std::string& kernel,

@@ -8,6 +8,7 @@
 #include "harness/bisect/workshop.h"
 #include "harness/kernel/incremental_build.h"
 #include "harness/options/bisect_options.h"
+#include "harness/plan.h"
 
 namespace holdfast {
 
@@ -20,6 +21,10 @@ Result<bisect::BuiltCommit> build_tree(const CaseOnTree& what, const std::filesy
 /// Builds what lies in the builder's tree. What keeps it from being built is a result.
 Result<bisect::BuiltCommit> build_step(IncrementalBuild& builder, const StepWish& wish, const Deadline& deadline,
                                        const ProgressSink& progress);
+
+/// The targets that the cases would run on. A mistake in the filter is to be known before the first kernel is built.
+/// Errors: harness.usage when no case matches, with the nearest name.
+Result<std::vector<TargetProfile>> check_cases(const CaseOnTree& what);
 
 /// Runs the cases of `filter` once, in a `holdfast run` of its own whose results go below `out`. Errors: harness.usage
 /// when no case matches; harness.run when it ends without a result.

@@ -12,13 +12,11 @@
 #include "harness/bisect/revisions.h"
 #include "harness/case_registry.h"
 #include "harness/kernel/kernel_verbs.h"
-#include "harness/plan.h"
-#include "harness/program/machines.h"
+#include "harness/program/kernel_workshop.h"
 #include "harness/program/program.h"
 #include "harness/program/series_workshop.h"
 #include "harness/series/study.h"
 #include "harness/series/wishes.h"
-#include "lab/inventory/inventory.h"
 #include "reports/junit.h"
 #include "reports/series/series_json.h"
 #include "reports/series/series_page.h"
@@ -28,20 +26,6 @@
 namespace holdfast {
 namespace fs = std::filesystem;
 namespace {
-
-/// Errors: harness.usage when no case matches, or cases would run on several targets, whose results would mix.
-Result<void> check_cases(const CaseOnTree& what) {
-  const lab::Inventory inventory = TRY(lab::read_inventory(what.lab));
-  const std::vector<std::string> names = what.target.empty() ? std::vector<std::string>{} : std::vector{what.target};
-  const auto profiles = profiles_of(TRY(chosen_machines(known_machines(inventory, {}), names)));
-  if (profiles.size() > 1) {
-    return usage_error(fmt::format("there are {} targets to run on", profiles.size()))
-        .because("say which one with --target; `holdfast list targets` shows them");
-  }
-  const Plan plan = TRY(make_plan(all_cases(), profiles, {.filter = what.filter}, {}));
-  if (!plan.cases.empty()) return {};
-  return usage_error(fmt::format("no case matches '{}'", what.filter)).because("`holdfast list cases` shows them all");
-}
 
 struct Range {
   std::string from;
@@ -124,7 +108,10 @@ Result<int> series_verb(Program& program, const SeriesOptions& options) {
   if (options.mbox.empty() && options.range.empty()) {
     return usage_error("there is no series to test").because("give --mbox FILE or --range A..B");
   }
-  TRY(check_cases(options.what));
+  if (const auto targets = TRY(check_cases(options.what)); targets.size() > 1) {
+    return usage_error(fmt::format("there are {} targets, and results of several would mix", targets.size()))
+        .because("say which one with --target; `holdfast list targets` shows them");
+  }
   series::PostedSeries posted;
   Range range;
   if (!options.range.empty()) range = TRY(range_of(options, patience));

@@ -50,7 +50,9 @@ std::string without_carriage_returns(std::string_view raw) {
 
 Result<ReadMail> read_mail(std::string_view raw, const Deadline& deadline) {
   const TempDir work = TRY(TempDir::create("holdfast-mail"));
-  const Command command{.argv = {"git", "mailinfo", "-k", "--encoding=UTF-8", "message", "patch"}, .cwd = work.path()};
+  const Command command{
+      .argv = {"git", "mailinfo", "-k", "--encoding=UTF-8", "--no-scissors", "--quoted-cr=strip", "message", "patch"},
+      .cwd = work.path()};
   const Output output = TRY(run(command, deadline.at_most(std::chrono::minutes(1)), without_carriage_returns(raw)));
   if (!output.status.success()) {
     return usage_error("a mail of the series cannot be read by git mailinfo").with("git mailinfo", output.err);

@@ -183,13 +183,13 @@ Result<Study> apply_all(const WorkTree& tree, const PostedSeries& posted, const 
   int stopped_at = 0;
   for (const PostedPatch& patch : posted.patches) {
     State state{.number = patch.number, .subject = patch.subject};
-    if (stopped_at != 0) {
-      const bool gap = study.states[static_cast<size_t>(stopped_at)].stage == Stage::kMissing;
-      state.stage = patch.missing() ? Stage::kMissing : Stage::kNotTried;
-      state.told = fmt::format("not tried: patch {} before it {}", stopped_at, gap ? "is missing" : "does not apply");
-    } else if (patch.missing()) {
+    if (patch.missing()) {
       state.stage = Stage::kMissing;
       state.told = "missing: no mail has this number";
+    } else if (stopped_at != 0) {
+      const bool gap = study.states[static_cast<size_t>(stopped_at)].stage == Stage::kMissing;
+      state.stage = Stage::kNotTried;
+      state.told = fmt::format("not tried: patch {} before it {}", stopped_at, gap ? "is missing" : "does not apply");
     } else {
       state = TRY(apply_one(tree, parent, patch, deadline));
     }
