@@ -9,7 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <utility>
 
 #include "harness/agent/disks.h"
 #include "harness/agent/identity.h"
@@ -18,6 +21,7 @@
 #include "harness/agent/sysfs.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/wire/payload_layout.h"
 
 namespace holdfast::agent {
 namespace {
@@ -37,7 +41,32 @@ int reboot_call(unsigned command) {
   return static_cast<int>(::syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, command, nullptr));
 }
 
-/// The initrd that this kernel was started with; there only with retain_initrd on its command line.
+/// Copies what follows in `from`, up to `limit` bytes, to the end of `to`; gives how much that was.
+Result<uint64_t> append(int from, int to, uint64_t limit = UINT64_MAX) {
+  constexpr uint64_t kPiece = uint64_t{1} << 30;
+  uint64_t copied = 0;
+  while (copied < limit) {
+    const ssize_t sent = ::sendfile(to, from, nullptr, static_cast<size_t>(std::min(kPiece, limit - copied)));
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return system_error("put the parts of an initrd together", errno);
+    if (sent == 0) break;
+    copied += static_cast<uint64_t>(sent);
+  }
+  return copied;
+}
+
+Result<Fd> file_in_memory() {
+  Fd file(::memfd_create("initrd", MFD_CLOEXEC));
+  if (!file) return system_error("make a file in memory", errno);
+  return file;
+}
+
+/// The kernel reads no file that somebody could write to meanwhile. Source: kernel_read_file() of Linux 7.3.
+Result<Fd> only_readable(const Fd& file) { return open_file(fmt::format("/proc/self/fd/{}", file.get()), O_RDONLY); }
+
+/// The initrd that this kernel was started with, as far as the next one needs it; there only with retain_initrd on its
+/// command line. All that is loaded is hashed twice, by this kernel and before the next one's first step, and the files
+/// that a payload carries are most of it.
 Result<Fd> own_initrd() {
   constexpr const char* kRetained = "/sys/firmware/initrd";
   Fd fd(::open(kRetained, O_RDONLY | O_CLOEXEC));
@@ -45,17 +74,8 @@ Result<Fd> own_initrd() {
     const int errnum = errno;
     return kernel_refused(fmt::format("open {} (is retain_initrd on the command line?)", kRetained), errnum);
   }
-  return fd;
-}
-
-/// Copies all of `from` to the end of `to`.
-Result<void> append(int from, int to) {
-  constexpr size_t kPiece = size_t{1} << 30;
-  ssize_t sent = 0;
-  do {
-    sent = ::sendfile(to, from, nullptr, kPiece);
-  } while (sent > 0 || (sent < 0 && errno == EINTR));
-  return sent == 0 ? Result<void>() : system_error("put the parts of an initrd together", errno);
+  const auto vital = parse_u64(read_line(wire::kVitalSizeFile));
+  return vital ? first_bytes(fd.get(), *vital) : Result<Fd>(std::move(fd));
 }
 
 /// One file, or "A+B": archives that stand one behind the other are unpacked one after the other. So the large part of
@@ -64,14 +84,12 @@ Result<Fd> open_initrd(const State& state, const std::string& initrd) {
   if (initrd == "same") return own_initrd();
   const auto parts = split(initrd, '+');
   if (parts.size() == 1) return state.files.open(initrd);
-  const Fd whole(::memfd_create("initrd", MFD_CLOEXEC));
-  if (!whole) return system_error("make a file in memory", errno);
+  const Fd whole = TRY(file_in_memory());
   for (const std::string_view part : parts) {
     const Fd file = TRY(state.files.open(std::string(part)));
     TRY(append(file.get(), whole.get()));
   }
-  // The kernel reads no file that somebody could write to meanwhile. Source: kernel_read_file() of Linux 7.3.
-  return open_file(fmt::format("/proc/self/fd/{}", whole.get()), O_RDONLY);
+  return only_readable(whole);
 }
 
 Result<wire::Empty> load(State& state, const wire::KexecLoad& request) {
@@ -126,6 +144,13 @@ Result<wire::Empty> power_off(State& state, const wire::PowerOff&) {
 }
 
 }  // namespace
+
+Result<Fd> first_bytes(int from, uint64_t size) {
+  const Fd file = TRY(file_in_memory());
+  const uint64_t copied = TRY(append(from, file.get(), size));
+  if (copied < size) return system_error(fmt::format("an initrd of {} bytes is to have {}", copied, size), EIO);
+  return only_readable(file);
+}
 
 Result<void> load_image(State& state, const ImageToLoad& image, unsigned long flags) {
   const Fd kernel = TRY(state.files.open(image.kernel));

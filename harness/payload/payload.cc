@@ -20,6 +20,7 @@
 #include "harness/payload/payload_modules.h"
 #include "harness/payload/program_closure.h"
 #include "harness/payload/remote_access.h"
+#include "harness/wire/payload_layout.h"
 
 namespace holdfast {
 namespace {
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Changes whenever the same content is packed in another way, so that no older cache entry is taken for it.
-constexpr std::string_view kLayout = "payload 2";
+constexpr std::string_view kLayout = "payload 3";
 constexpr auto kUnusedFor = std::chrono::hours(24 * 7);
 /// The folder, in a cache, of what is known of files that went into payloads.
 constexpr const char* kMemory = "by-stat";
@@ -107,6 +108,20 @@ Result<void> add_sshd(CpioWriter& archive, const std::vector<Hashed>& sshd) {
   return {};
 }
 
+/// In an archive of their own, with a note of where it begins: a next kernel needs only what stands before. With a
+/// network there is one boot's own archive behind both, which it needs as well.
+Result<void> add_files(CpioWriter& archive, const Contents& contents) {
+  if (contents.files.empty()) return {};
+  if (contents.sshd.empty()) {
+    const uint64_t vital = TRY(archive.next_archive());
+    TRY(archive.file(std::string_view(wire::kVitalSizeFile).substr(1), fmt::format("{}\n", vital)));
+  }
+  for (const Hashed& file : contents.files) {
+    TRY(archive.file_from(fmt::format("holdfast/files/{}", file.sha256), file.path, file.sha256, 0644));
+  }
+  return {};
+}
+
 Result<std::string> write_archive(const Contents& contents, const fs::path& path, const Deadline& deadline) {
   CpioWriter archive = TRY(CpioWriter::create(path));
   for (const char* name : {"dev", "proc", "sys", "tmp", "run", "holdfast", "holdfast/files"}) TRY(archive.folder(name));
@@ -116,11 +131,9 @@ Result<std::string> write_archive(const Contents& contents, const fs::path& path
   TRY(archive.character_device("dev/kmsg", 1, 11));
   TRY(archive.file_from("init", contents.agent.path, contents.agent.sha256, 0755));
   TRY(archive.file("holdfast/agent.sha256", contents.agent.sha256));  // an emulated CPU is slow at finding it out
-  for (const Hashed& file : contents.files) {
-    TRY(archive.file_from(fmt::format("holdfast/files/{}", file.sha256), file.path, file.sha256, 0644));
-  }
   if (!contents.modules.empty()) TRY(add_modules(archive, contents.modules, deadline));
   if (!contents.sshd.empty()) TRY(add_sshd(archive, contents.sshd));
+  TRY(add_files(archive, contents));
   return archive.finish();
 }
 

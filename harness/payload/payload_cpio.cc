@@ -66,9 +66,18 @@ Result<void> CpioWriter::character_device(std::string_view name, uint32_t major,
   return header(name, {.mode = S_IFCHR | permissions, .major = major, .minor = minor});
 }
 
-Result<std::string> CpioWriter::finish() {
+Result<void> CpioWriter::trailer() {
   TRY(header("TRAILER!!!", {}));
-  TRY(pad_to(kArchiveBlock));
+  return pad_to(kArchiveBlock);
+}
+
+Result<uint64_t> CpioWriter::next_archive() {
+  TRY(trailer());
+  return written_;
+}
+
+Result<std::string> CpioWriter::finish() {
+  TRY(trailer());
   fd_.reset();
   return digest_.hex();
 }

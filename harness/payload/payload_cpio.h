@@ -29,7 +29,10 @@ class CpioWriter {
                          uint32_t permissions);
   Result<void> character_device(std::string_view name, uint32_t major, uint32_t minor, uint32_t permissions = 0600);
 
-  /// Ends the archive; gives its SHA-256. Nothing may be added after that.
+  /// Ends the archive and begins another one behind it: the kernel unpacks one after the other. Gives how many bytes
+  /// stand before the new one. Names go on: what was a folder before is one.
+  Result<uint64_t> next_archive();
+  /// Ends the archive; gives the SHA-256 of all that was written. Nothing may be added after that.
   Result<std::string> finish();
 
  private:
@@ -43,6 +46,7 @@ class CpioWriter {
 
   CpioWriter(std::filesystem::path path, Fd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   Result<void> header(std::string_view name, const Entry& entry);
+  Result<void> trailer();
   Result<void> put(std::string_view bytes);
   Result<void> pad_to(size_t multiple);
 

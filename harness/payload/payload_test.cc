@@ -49,23 +49,35 @@ struct Entry {
   std::string content;
 };
 
-/// Reads a newc archive back, independently of the writer.
+/// Reads newc archives that stand one behind the other back, independently of the writer.
 std::map<std::string, Entry> read_archive(std::string_view bytes) {
   std::map<std::string, Entry> entries;
   size_t at = 0;
+  bool ended = false;
   const auto field = [&](size_t index) { return *parse_u64(bytes.substr(at + 6 + index * 8, 8), 16); };
   const auto align = [](size_t offset) { return (offset + 3) / 4 * 4; };
   while (at + 110 <= bytes.size() && bytes.substr(at, 6) == "070701") {
     const size_t name_size = field(11);
     const std::string name(bytes.substr(at + 110, name_size - 1));
     EXPECT_EQ(bytes[at + 110 + name_size - 1], '\0');
-    if (name == "TRAILER!!!") return entries;
     const size_t start = align(at + 110 + name_size);
-    entries[name] = {field(1), field(9), field(10), std::string(bytes.substr(start, field(6)))};
-    at = align(start + field(6));
+    ended = name == "TRAILER!!!";
+    if (!ended) entries[name] = {field(1), field(9), field(10), std::string(bytes.substr(start, field(6)))};
+    at = ended ? std::min(bytes.find("070701", start), bytes.size()) : align(start + field(6));
   }
-  ADD_FAILURE() << "no trailer";
+  EXPECT_TRUE(ended) << "no trailer";
   return entries;
+}
+
+RemoteAccess some_access() {
+  return {.network = {.mac = "52:54:00:00:00:01",
+                      .address = "192.0.2.7/24",
+                      .gateway = "192.0.2.1",
+                      .routes = {{.to = "198.51.100.0/24", .via = "192.0.2.9"}},
+                      .mtu = 9000},
+          .ssh = {.host_key = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----",
+                  .authorized = "ssh-ed25519 AAAA",
+                  .port = 2222}};
 }
 
 TEST_F(PayloadTest, HoldsAgentFilesAndDeviceNodes) {
@@ -86,6 +98,29 @@ TEST_F(PayloadTest, HoldsAgentFilesAndDeviceNodes) {
   EXPECT_EQ(std::pair(entries["dev/console"].major, entries["dev/console"].minor), std::pair(5UL, 1UL));
   EXPECT_EQ(std::pair(entries["dev/null"].major, entries["dev/null"].minor), std::pair(1UL, 3UL));
   EXPECT_FALSE(entries.contains("holdfast/modules.list"));
+}
+
+TEST_F(PayloadTest, TellsWhereTheFilesBeginWhichANextKernelDoesNotNeed) {
+  PayloadSpec spec = this->spec();
+  spec.files = {put("kernel", "kernel B\n")};
+  const std::string bytes = *read_file(write_payload(spec, dir_.path() / "out.cpio", soon())->path);
+  const auto vital = parse_u64(trim(read_archive(bytes)["holdfast/vital-size"].content));
+  ASSERT_TRUE(vital && *vital % 4 == 0 && *vital < bytes.size());
+  auto alone = read_archive(bytes.substr(0, *vital));
+  EXPECT_EQ(alone["init"].content, "the agent");
+  EXPECT_FALSE(alone.contains("holdfast/vital-size"));  // the next kernel's initramfs has no more than it needs
+  for (const auto& [name, entry] : alone) EXPECT_FALSE(name.starts_with("holdfast/files/")) << name;
+}
+
+TEST_F(PayloadTest, IsNeededAllWhereNoFilesAreCarriedOrANetworkComesBehind) {
+  PayloadSpec remote = spec();
+  remote.files = {put("kernel", "kernel B\n")};
+  remote.remote = some_access();
+  for (const PayloadSpec& whole : {spec(), remote}) {
+    const auto payload = write_payload(whole, dir_.path() / "out.cpio", soon());
+    ASSERT_TRUE(payload);
+    EXPECT_FALSE(read_archive(*read_file(payload->path)).contains("holdfast/vital-size"));
+  }
 }
 
 TEST_F(PayloadTest, IsListedByCpio) {
@@ -114,17 +149,6 @@ TEST_F(PayloadTest, LeavesNothingWhenAFileIsMissing) {
   ASSERT_FALSE(payload);
   EXPECT_THAT(payload.error().what, HasSubstr("no-kernel"));
   EXPECT_FALSE(fs::exists(dir_.path() / "out.cpio"));
-}
-
-RemoteAccess some_access() {
-  return {.network = {.mac = "52:54:00:00:00:01",
-                      .address = "192.0.2.7/24",
-                      .gateway = "192.0.2.1",
-                      .routes = {{.to = "198.51.100.0/24", .via = "192.0.2.9"}},
-                      .mtu = 9000},
-          .ssh = {.host_key = "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----",
-                  .authorized = "ssh-ed25519 AAAA",
-                  .port = 2222}};
 }
 
 TEST_F(PayloadTest, WithAnSshdItHasAllThatThatLoadsButNoKeyInTheCache) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
@@ -60,7 +61,12 @@ Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions&
     add_native_drivers(options.expected, natives_);
     words.push_back(TRY(keep_drivers_off(natives_, setup_.target.vital_drivers())));
   }
-  return wire::KexecLoad{.kernel = TRY(kernel.agent().upload(image_for(options).path, deadline)),
+  const KernelImage& image = image_for(options);
+  // Read again only where it has to be sent: what it was when it was looked at is what is meant.
+  std::string digest = image.sha256;
+  const bool there = TRY(kernel.agent().call(wire::Have{.sha256 = digest}, deadline)).have;
+  if (!there) digest = TRY(kernel.agent().upload(image.path, deadline));
+  return wire::KexecLoad{.kernel = std::move(digest),
                          .initrd = setup_.target.next_initrd(),
                          .cmdline = join_words(std::move(words))};
 }
