@@ -20,7 +20,6 @@
 
 #include "harness/base/text.h"
 #include "harness/case_process.h"
-#include "harness/work_queue.h"
 
 namespace holdfast {
 namespace {
@@ -80,11 +79,11 @@ class Execution {
         stop_(controller.stop),
         several_targets_(targets.size() > 1),
         queue_(targets, names_of(custodians), controller.stop) {
-    for (const PlannedCase& planned : plan.cases) {
-      if (planned.skip_reason.empty()) {
-        queue_.add(planned, settings_.retry_infra);
+    for (const PlannedCase* planned : longest_first(plan, targets, settings_.before)) {
+      if (planned->skip_reason.empty()) {
+        queue_.add(*planned, settings_.retry_infra);
       } else {
-        skip(planned, planned.skip_reason);
+        skip(*planned, planned->skip_reason);
       }
     }
   }

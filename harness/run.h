@@ -11,6 +11,7 @@
 #include "harness/custody.h"
 #include "harness/event.h"
 #include "harness/plan.h"
+#include "harness/work_queue.h"
 
 namespace holdfast {
 
@@ -32,6 +33,7 @@ struct RunSettings {
   std::vector<std::string> case_argv;             ///< starts this program for one case; case_process.cc adds which
   std::vector<std::string> replay_argv;           ///< the command line that runs one case again, without its filter
   std::vector<std::string> gtest_args;            ///< GoogleTest's own flags, for each case
+  TimesBefore before;                             ///< what the cases took in an earlier run, as far as it is known
   std::vector<Allowance> allowances;              ///< the lab's ignore list, as the cases' processes read it
   Properties properties;
 

@@ -2,6 +2,7 @@
 #include "harness/work_queue.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace holdfast {
@@ -10,7 +11,26 @@ namespace {
 /// How often one who waits for cases of others looks whether the run is to stop.
 constexpr Millis kLookEvery{100};
 
+/// How long the case may well take: longer than any that is known when nobody knows.
+std::pair<bool, Millis> weight(const PlannedCase& planned, const TimesBefore& before) {
+  const auto known = before.find({planned.target, planned.id.key()});
+  return known != before.end() ? std::pair(false, known->second)
+                               : std::pair(true, std::chrono::duration_cast<Millis>(planned.info->needs.timeout));
+}
+
 }  // namespace
+
+std::vector<const PlannedCase*> longest_first(const Plan& plan, const std::vector<TargetProfile>& targets,
+                                              const TimesBefore& before) {
+  std::vector<const PlannedCase*> order;
+  for (const PlannedCase& planned : plan.cases) order.push_back(&planned);
+  std::ranges::stable_sort(order, std::ranges::greater(), [&](const PlannedCase* one) {
+    const auto target = std::ranges::find(targets, one->target, &TargetProfile::name);
+    const bool alone = target == targets.end() || target->slots <= 1;
+    return alone || !one->skip_reason.empty() ? std::pair(false, Millis(0)) : weight(*one, before);
+  });
+  return order;
+}
 
 WorkQueue::WorkQueue(const std::vector<TargetProfile>& targets, std::set<std::string> in_custody, const Stop& stop)
     : targets_(targets), in_custody_(std::move(in_custody)), stop_(stop) {}

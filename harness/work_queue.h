@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/base/deadline.h"
@@ -15,6 +16,15 @@
 #include "harness/plan.h"
 
 namespace holdfast {
+
+/// What each case took before, by target and CaseId::key().
+using TimesBefore = std::map<std::pair<std::string, std::string>, Millis>;
+
+/// The cases in the order in which they are best begun: where several run at once, those that take longest first, so
+/// that none is left over at the end, alone; elsewhere as planned. What nobody has run before may take all of its time,
+/// so it comes before what is known, by its timeout. Pure.
+std::vector<const PlannedCase*> longest_first(const Plan& plan, const std::vector<TargetProfile>& targets,
+                                              const TimesBefore& before);
 
 /// A case on its way: it may begin on one target and go on on another.
 struct Job {

@@ -207,6 +207,7 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   auto expected = expected_times(options.out, plan);  // before this run becomes the newest
   RunSettings settings = TRY(settings_for(program, options, targets, others));
   settings.allowances = inventory.allowances;
+  settings.before = expected;
   Broadcast sinks;
   TRY(add_reports(sinks, program, settings, options, std::move(expected)));
   OneAtATime events(sinks);
