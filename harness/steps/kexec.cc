@@ -66,9 +66,8 @@ Result<wire::KexecLoad> Scenario::make_load(Running& kernel, const KexecOptions&
   std::string digest = image.sha256;
   const bool there = TRY(kernel.agent().call(wire::Have{.sha256 = digest}, deadline)).have;
   if (!there) digest = TRY(kernel.agent().upload(image.path, deadline));
-  return wire::KexecLoad{.kernel = std::move(digest),
-                         .initrd = setup_.target.next_initrd(),
-                         .cmdline = join_words(std::move(words))};
+  return wire::KexecLoad{
+      .kernel = std::move(digest), .initrd = setup_.target.next_initrd(), .cmdline = join_words(std::move(words))};
 }
 
 Result<void> Scenario::load_next(Running& kernel, const KexecOptions& options) {
