@@ -50,6 +50,21 @@ std::string_view complaint_of_agent(std::string_view console) {
   return trim(words.substr(0, words.find('\n')));
 }
 
+/// An agent that came up and is not heard of, from what stands behind its banner: that of a host says at which address
+/// it is ("up at 192.0.2.7/24, boot_id ..."), that of a virtual machine has no network.
+Error cannot_be_reached(std::string_view behind_banner) {
+  constexpr std::string_view kAt = " at ";
+  if (!behind_banner.starts_with(kAt)) {
+    return lab_error("link", "the agent is up in the guest but its link is not")
+        .because("give the kernel CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_CONSOLE, built in or by --modules");
+  }
+  const std::string_view rest = behind_banner.substr(kAt.size());
+  const std::string_view address = trim(rest.substr(0, rest.find_first_of(",\r\n")));
+  return lab_error("link", fmt::format("the kernel runs, and its agent is up at {}, but it cannot be reached there",
+                                       printable(address)))
+      .because("look at the network between here and the host, and whether the kernel's driver works the card");
+}
+
 /// Nothing came from a machine that runs: what was the last sign of life?
 Error from_silence(const Circumstances& circumstances) {
   if (circumstances.agent && !circumstances.agent->idle) {
@@ -62,9 +77,8 @@ Error from_silence(const Circumstances& circumstances) {
         .because("look at the network between here and the host: its cable, its switch port, its address");
   }
   if (circumstances.phase == Phase::kBoot || circumstances.phase == Phase::kWait) {
-    if (circumstances.console.find(kAgentBanner) != std::string::npos) {
-      return lab_error("link", "the agent is up in the guest but its link is not")
-          .because("give the kernel CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_CONSOLE, built in or by --modules");
+    if (const size_t up = circumstances.console.rfind(kAgentBanner); up != std::string::npos) {
+      return cannot_be_reached(std::string_view(circumstances.console).substr(up + kAgentBanner.size()));
     }
     if (const std::string_view complaint = complaint_of_agent(circumstances.console); !complaint.empty()) {
       return lab_error("link", fmt::format("the kernel runs and so does its agent, which cannot be reached: {}",

@@ -144,6 +144,19 @@ TEST(Judge, GivesTheLastWordsOfAKernelThatDiedEarly) {
   EXPECT_NE(mute.hint.find("--next-append 'earlyprintk"), std::string::npos);
 }
 
+TEST(Judge, AdvisesAboutTheLinkThatTheAgentHas) {
+  const auto of = [](const std::string& banner) {
+    return judge(timeout(), {Phase::kWait, {}, kBooting + std::string(kAgentBanner) + banner});
+  };
+  const Error guest = of(", boot_id 1\n");
+  EXPECT_NE(guest.hint.find("CONFIG_VIRTIO_CONSOLE"), std::string::npos) << guest.hint;
+  const Error host = of(" at 192.0.2.7/24, boot_id 1\r\n");
+  EXPECT_EQ(host.type(), "lab.link");
+  EXPECT_NE(host.what.find("up at 192.0.2.7/24, but"), std::string::npos) << host.what;
+  EXPECT_EQ(host.hint.find("VIRTIO"), std::string::npos) << host.hint;
+  EXPECT_NE(host.hint.find("network between here and the host"), std::string::npos) << host.hint;
+}
+
 TEST(CrashError, IsOfTheWorstAndShowsEachFindingOnce) {
   EXPECT_FALSE(crash_error({}));
   const auto error = crash_error(find_crashes(kWarning + kOops.substr(kBooting.size())));
