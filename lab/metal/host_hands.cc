@@ -51,8 +51,12 @@ class HostHands : public HostCare {
     if (reached && !reached->system.is_test_kernel()) return {};
     if (reached) seen_ = reached->system.boot_id;
     const auto began = Deadline::Clock::now();
+    LadderMeans means = ways_to_look();
+    if (recorder_ && recorder_->trouble()) means.console_mark = {};  // its silence says nothing
+    const size_t before = means.console_mark ? means.console_mark() : 0;
     auto home = restart(deadline.at_most(scaled(kRestart)));
-    if (home) home = stable_up(deadline.at_most(scaled(kStableLimit)));
+    const Deadline until = deadline.at_most(scaled(kStableLimit));
+    if (home) home = restart_is_proven() ? stable_up(until) : up_after_reset(means, before, until);
     const std::string by = std::exchange(restarted_by_, {});
     if (by.empty() || (!home && home.error().kind == "stopped")) return home;
     tell({.rung = "way home by " + by,
@@ -79,7 +83,8 @@ class HostHands : public HostCare {
     const auto either = TRY(EitherStop::of(deadline.stop(), lost));
     constexpr Millis kLongest = std::chrono::hours(24);  // "never" is no span that can be added to a time
     const Deadline until = Deadline::after(std::min(deadline.remaining(), kLongest), &either->stop());
-    LadderMeans means{.power = switches(), .stable_up = {}, .time_scale = host_.time_scale};
+    LadderMeans means = ways_to_look();
+    means.power = switches();
     means.ssh_answers = [this](const Deadline& within) -> Result<void> {
       const auto reached = TRY(reach_system(host_.ssh, runtime_dir_, within));
       seen_ = reached.system.boot_id;
@@ -88,13 +93,8 @@ class HostHands : public HostCare {
     means.ssh_reboot = [this](const Deadline& within) { return ssh_reboot(within); };
     if (recorder_ && can_sysrq(host_.console)) {
       means.sysrq = [this](char key, const Deadline& within) { return recorder_->send_sysrq(key, within); };
-      means.console_mark = [this] { return recorder_->mark(); };
-      means.console_since = [this](size_t from) { return recorder_->slice(from); };
     }
-    means.stable_up = [&](const Deadline& within) -> Result<void> {
-      TRY(stable_up(within));
-      return healthy(within);
-    };
+    means.healthy = healthy;
     means.on_rung = [&](const RungReport& report) { tell(report, why.what); };
     return recover(means, until);
   }
@@ -133,6 +133,19 @@ class HostHands : public HostCare {
     for (const auto& one : power_) all.push_back(one.get());
     return all;
   }
+
+  /// Where it shows that the host has begun anew.
+  LadderMeans ways_to_look() {
+    LadderMeans means{.stable_up = [this](const Deadline& within) { return stable_up(within); },
+                      .time_scale = host_.time_scale};
+    if (!recorder_) return means;
+    means.console_mark = [this] { return recorder_->mark(); };
+    means.console_since = [this](size_t from) { return recorder_->slice(from); };
+    return means;
+  }
+
+  /// A switch that takes its power away has shown that it did; what is told to begin anew has not.
+  bool restart_is_proven() const { return !power_.empty() && power_.front()->bmc() == nullptr; }
 
   /// The quickest way out of a test kernel, whose disks are none of its own.
   Result<void> restart(const Deadline& deadline) {

@@ -18,7 +18,14 @@ constexpr Millis kLookEvery{5000};   // whether a BMC is back
 constexpr Millis kIsItOff{15'000};   // a switch that is away is not waited for: the other rungs do without it
 constexpr Millis kGlanceEvery{100};  // whether the console said something
 
+/// One look for the stable system while nothing is heard: long enough for a test kernel that still answers to be known.
+constexpr Millis kSlice{30'000};
+
 using Act = std::function<Result<void>(const Deadline&)>;
+
+Millis scaled_by(const LadderMeans& means, Millis span) {
+  return Millis(static_cast<Millis::rep>(static_cast<double>(span.count()) * std::max(means.time_scale, 0.1)));
+}
 
 class Climb {
  public:
@@ -84,7 +91,10 @@ class Climb {
   bool reset() {
     const auto found = std::ranges::find_if(means_.power, [](HostPower* power) { return power->bmc() != nullptr; });
     if (found == means_.power.end()) return skip(Rung::kReset, "there is no BMC");
-    return climb(Rung::kReset, (*found)->describe(), [&](const Deadline& within) { return (*found)->reset(within); });
+    const size_t before = means_.console_mark ? means_.console_mark() : 0;
+    return climb(
+        Rung::kReset, (*found)->describe(), [&](const Deadline& within) { return (*found)->reset(within); },
+        [&](const Deadline& within) { return up_after_reset(means_, before, within); });
   }
 
   bool power_cycle() {
@@ -113,19 +123,19 @@ class Climb {
     return tried ? up : skip(Rung::kBmcColdReset, "there is no BMC");
   }
 
-  Millis scaled(Millis span) const {
-    return Millis(static_cast<Millis::rep>(static_cast<double>(span.count()) * std::max(means_.time_scale, 0.1)));
-  }
+  Millis scaled(Millis span) const { return scaled_by(means_, span); }
   Deadline within(Rung rung) const {
     const auto* limit = std::ranges::find(kRungLimits, rung, &RungLimit::rung);
     return deadline_.at_most(scaled(limit->limit));
   }
 
-  bool climb(Rung rung, const std::string& by, const Act& act) {
+  bool climb(Rung rung, const std::string& by, const Act& act) { return climb(rung, by, act, means_.stable_up); }
+  bool climb(Rung rung, const std::string& by, const Act& act, const Act& stable_up) {
     if (over()) return false;
     const auto began = Deadline::Clock::now();
     auto result = act(within(rung));
-    if (result) result = means_.stable_up(deadline_.at_most(scaled(kStableLimit)));
+    if (result) result = stable_up(deadline_.at_most(scaled(kStableLimit)));
+    if (result && means_.healthy) result = means_.healthy(deadline_.at_most(scaled(kStableLimit)));
     RungReport report{.rung = by.empty() ? std::string(to_string(rung)) : fmt::format("{} ({})", to_string(rung), by),
                       .ok = result.ok(),
                       .took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began),
@@ -154,6 +164,20 @@ class Climb {
 }  // namespace
 
 std::string_view to_string(Rung rung) { return std::ranges::find(kRungLimits, rung, &RungLimit::rung)->name; }
+
+Result<void> up_after_reset(const LadderMeans& means, size_t console_before, const Deadline& deadline) {
+  if (!means.console_mark) return means.stable_up(deadline);
+  const Millis patience = scaled_by(means, means.sign_of_life);
+  const Deadline silent = deadline.at_most(patience);
+  while (!silent.expired()) {
+    const Deadline slice = silent.at_most(std::min(patience, kSlice));
+    auto up = means.stable_up(slice);
+    if (up || !slice.expired()) return up;
+    if (means.console_mark() > console_before) return means.stable_up(deadline);
+  }
+  return lab_error("no-effect", fmt::format("no sign of life {} s after the reset: neither on the console nor by ssh",
+                                            std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
+}
 
 Result<void> recover(const LadderMeans& means, const Deadline& deadline) { return Climb(means, deadline).run(); }
 

@@ -33,6 +33,8 @@ inline constexpr std::array<RungLimit, 6> kRungLimits{{
 /// From the firmware to ssh: servers test their memory for minutes, and a disk may have to be checked.
 inline constexpr Millis kStableLimit{600'000};
 
+/// From a reset to the first byte on the console: boards train their memory before their firmware says a word.
+inline constexpr Millis kSignOfLife{120'000};
 std::string_view to_string(Rung rung);
 
 /// What came of a rung.
@@ -55,13 +57,21 @@ struct LadderMeans {
   std::function<size_t()> console_mark = {};
   std::function<std::string(size_t)> console_since = {};  ///< what it has said from that mark on
   std::vector<HostPower*> power = {};                     ///< in the order of the inventory
-  /// Waits until the stable system is up. Must not take the system that ran before a rung for it.
+  /// Waits until the stable system is up. Must not take the system that ran before a rung for it. An error before the
+  /// deadline is final for the rung.
   std::function<Result<void>(const Deadline&)> stable_up;
+  std::function<Result<void>(const Deadline&)> healthy = {};  ///< asked when it is up; empty: that is enough
   std::function<void(const RungReport&)> on_rung = {};
-  double time_scale = 1.0;  ///< of the host
-  Millis key_pause{2000};   ///< between sysrq keys: sync and remount take their time
-  Millis reaction{15'000};  ///< for the console to say something after them
+  double time_scale = 1.0;           ///< of the host
+  Millis key_pause{2000};            ///< between sysrq keys: sync and remount take their time
+  Millis reaction{15'000};           ///< for the console to say something after them
+  Millis sign_of_life{kSignOfLife};  ///< for the console to say something after a reset
 };
+
+/// Waits for the stable system after a reset, of which a BMC's word is no proof: as long as the console has said
+/// nothing behind `console_before`, it is looked for a while only (sign_of_life). Errors: lab.no-effect: no sign of
+/// life; stable_up's.
+Result<void> up_after_reset(const LadderMeans& means, size_t console_before, const Deadline& deadline);
 
 /// Climbs until the stable system is up. A host that is off is switched on first. Errors: lab.unrecovered, with what
 /// came of each rung as evidence: the host belongs into quarantine; harness.stopped, at once.

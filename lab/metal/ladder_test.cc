@@ -103,6 +103,7 @@ class LadderTest : public testing::Test {
       if (lab_.healed) return {};
       return lab_error("timeout", "no stable system");
     };
+    means_.sign_of_life = Millis(20);
     means_.on_rung = [this](const RungReport& report) { reports_.push_back(report); };
     means_.key_pause = Millis(1);
     means_.reaction = Millis(20);
@@ -147,6 +148,60 @@ TEST_F(LadderTest, AKernelThatIsDeafToSysrqIsReset) {
   ASSERT_TRUE(climb());
   EXPECT_THAT(rungs(), ElementsAre("ssh reboot", "sysrq", "chassis reset (bmc)"));
   EXPECT_THAT(reports_[1].why, HasSubstr("does not react"));
+}
+
+/// Stands still until `deadline`, as a host that hangs while it is on.
+Result<void> waits(const Deadline& deadline) { return wait_error(wait_until(deadline), "stable system"); }
+
+TEST_F(LadderTest, AResetWithoutASignOfLifeIsNotWaitedFor) {
+  ssh_ = kernel_reacts_ = false;
+  lab_.cure = "bmc on";
+  means_.stable_up = [this](const Deadline& deadline) { return lab_.healed ? Result<void>() : waits(deadline); };
+  ASSERT_TRUE(climb());
+  EXPECT_THAT(rungs(), ElementsAre("ssh reboot", "sysrq", "chassis reset (bmc)", "power cycle (bmc)"));
+  EXPECT_THAT(reports_[2].why, HasSubstr("lab.no-effect: no sign of life"));
+}
+
+/// The control of the one above: the first look is too short for it, and the console says that it is on its way.
+TEST_F(LadderTest, AHostThatSpeaksAfterAResetHasAllItsTime) {
+  ssh_ = kernel_reacts_ = false;
+  int looks = 0;
+  means_.stable_up = [&](const Deadline& deadline) -> Result<void> {
+    if (++looks == 2) return {};
+    lab_.console += "firmware\r\n";
+    return waits(deadline);
+  };
+  ASSERT_TRUE(climb());
+  EXPECT_EQ(rungs().back(), "chassis reset (bmc)");
+  EXPECT_EQ(looks, 2);
+}
+
+TEST_F(LadderTest, AHostThatIsUpWhileItsConsoleIsSilentIsUp) {
+  ssh_ = kernel_reacts_ = false;
+  lab_.cure = "bmc reset";
+  ASSERT_TRUE(climb());
+  EXPECT_EQ(rungs().back(), "chassis reset (bmc)");
+}
+
+TEST_F(LadderTest, WithoutAConsoleAResetIsWaitedFor) {
+  means_.console_mark = {};
+  const auto up = [](const Deadline& deadline) -> Result<void> {
+    EXPECT_GT(deadline.remaining(), std::chrono::seconds(30));
+    return {};
+  };
+  means_.stable_up = up;
+  EXPECT_TRUE(up_after_reset(means_, 0, Deadline::after(std::chrono::seconds(60))));
+}
+
+TEST_F(LadderTest, WhoIsUpButNotHealthyIsNoHelp) {
+  lab_.cure = "ssh reboot";
+  means_.healthy = [this](const Deadline&) -> Result<void> {
+    if (lab_.done.back() == "sysrq b") return {};
+    return lab_error("unhealthy", "a device is missing");
+  };
+  ASSERT_TRUE(climb());
+  EXPECT_THAT(rungs(), ElementsAre("ssh reboot", "sysrq"));
+  EXPECT_THAT(reports_[0].why, HasSubstr("a device is missing"));
 }
 
 TEST_F(LadderTest, EachSwitchIsCycledInItsTurn) {
