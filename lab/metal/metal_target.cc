@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -23,7 +24,6 @@
 #include "lab/console/serial_console.h"
 #include "lab/metal/delivery.h"
 #include "lab/metal/last_words.h"
-#include "lab/metal/launch.h"
 #include "lab/metal/login_patience.h"
 #include "lab/metal/own_system.h"
 
@@ -55,6 +55,14 @@ class NoPower : public Power {
  private:
   static Error none() { return lab_error("no-power", "the inventory names no way to switch this host's power"); }
 };
+
+/// Whether a kernel with this command line may keep its first words from the console. Source: loglevel=, quiet and
+/// console= in Documentation/admin-guide/kernel-parameters.txt; its banner is a KERN_NOTICE.
+bool may_be_quiet(std::string_view cmdline) {
+  const auto words = split(cmdline, ' ');
+  const auto hushes = [](std::string_view word) { return word == "quiet" || word.starts_with("loglevel="); };
+  return cmdline.find("console=") == std::string_view::npos || std::ranges::any_of(words, hushes);
+}
 
 /// One kernel under test, as long as it is spoken to.
 struct Connection {
@@ -107,6 +115,7 @@ class MetalTarget : public Target, public AnswersOnConsole {
   Result<void> judge_own(const RunningSystem& system) const;
   Result<bool> has_not_left(const Deadline& deadline);
   Result<void> not_switched_off(const Deadline& deadline);
+  Result<void> was_heard() const;
   LastWords words_on_console() const;
   Result<void> listen_to_console();
 
@@ -115,6 +124,7 @@ class MetalTarget : public Target, public AnswersOnConsole {
   std::string agent_build_;
   fs::path boot_dir_;  ///< the keys of the boot that runs
   std::optional<Launch> launch_;
+  bool is_quiet_ = false;                          ///< it was told to say little
   Console::Mark booted_ = 0;                       ///< where on the console the own system was left
   Console::Mark asked_ = 0;                        ///< where on the console the last kernel was left, at the latest
   std::optional<Deadline> after_oops_;             ///< one was seen on the way to the next kernel
@@ -142,13 +152,14 @@ Result<void> MetalTarget::start(const BootSpec& spec, const Deadline& deadline) 
   if (::mkdir(boot_dir_.c_str(), 0700) != 0) return system_error(fmt::format("create {}", boot_dir_.string()), errno);
   TRY(config_.may_touch());
   booted_ = asked_ = console_->mark();
-  launch_ = TRY(launch(own,
-                       {.host = config_.host,
-                        .boot = spec,
-                        .agent = config_.agent,
-                        .boot_dir = boot_dir_,
-                        .cache_dir = config_.cache_dir},
-                       deadline));
+  is_quiet_ = may_be_quiet(fmt::format("{} {}", config_.host.append, spec.append));
+  launch_ = TRY(config_.launch(own,
+                               {.host = config_.host,
+                                .boot = spec,
+                                .agent = config_.agent,
+                                .boot_dir = boot_dir_,
+                                .cache_dir = config_.cache_dir},
+                               deadline));
   return {};
 }
 
@@ -337,7 +348,21 @@ Result<void> MetalTarget::alive(const Deadline& deadline) {
   if (stays && *stays) return lab_error("boot", fmt::format("{} does not leave its own system", name()));
   const LastWords words = words_on_console();
   if (words.fatal) return kernel_error("reset", fmt::format("{}'s kernel is gone: {}", name(), words.fatal->title));
-  return not_switched_off(deadline);
+  TRY(not_switched_off(deadline));
+  return was_heard();
+}
+
+/// Between the host's own system and kernel A's first words either of the two may hang, and nobody can tell which. A
+/// kernel that is told to be quiet has no first words.
+Result<void> MetalTarget::was_heard() const {
+  const bool has_words = !config_.console_socket.empty() && !is_quiet_;
+  if (!has_words || !boot_id_.empty() || now_) return {};
+  if (console_->slice(booted_).find("Linux version ") != std::string::npos) return {};
+  return lab_error("boot",
+                   fmt::format("{} left its own system, and kernel A did not say a word on the console", name()))
+      .because(
+          "--append 'earlyprintk=ttyS0 loglevel=8' (with the host's port) shows whether kernel A starts at all; when "
+          "nothing comes then either, the host's own kernel does not get out");
 }
 
 std::map<std::string, std::string> MetalTarget::facts() const {

@@ -7,6 +7,7 @@
 
 #include "harness/target.h"
 #include "lab/host.h"
+#include "lab/metal/launch.h"
 
 namespace holdfast::lab {
 
@@ -21,6 +22,8 @@ struct MetalConfig {
   /// Asked before anything is done to the host; an error is the reason why it must not be touched: the lease is lost.
   std::function<Result<void>()> may_touch = [] { return Result<void>(); };
   std::unique_ptr<Power> power = {};  ///< null: it cannot be switched
+  /// How it gets out of its own system.
+  std::function<Result<Launch>(SystemConnection&, const LaunchSpec&, const Deadline&)> launch = lab::launch;
 };
 
 /// A host that a Custody has brought to its own system. boot() starts kernel A from there by kexec: nothing is

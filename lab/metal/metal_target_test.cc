@@ -1,4 +1,5 @@
-// Does a host get from its own system into kernels under test, between them, and back? On a virtual metal host:
+// Does a host get from its own system into kernels under test, between them, and back? And who is to blame when it does
+// not leave at all: told on an sshd of this computer, which never does. The rest on a virtual metal host:
 //
 //   VIRTUAL_METAL_TOOL=tools/virtual-metal KERNEL=<bzImage> tools/virtual-metal run --
 //     build/dev/tools/ctest/holdfast_unit --gtest_filter='MetalTargetOnHost.*'
@@ -16,6 +17,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "lab/metal/real_sshd.h"
 #include "tools/ctest/places.h"
 
 namespace holdfast::lab {
@@ -139,6 +141,101 @@ class MetalTargetOnHost : public ::testing::Test {
   std::optional<Process> recorder_;
   std::unique_ptr<Target> target_;
 };
+
+/// A host that said that it leaves for kernel A. All that answers is its own system: this computer.
+class MetalTargetThatStays : public ::testing::TestWithParam<Host::Payload> {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"r", "cache"}) ASSERT_TRUE(make_dirs(folder_.path() / name));
+    auto sshd = RealSshd::start(folder_.path() / "host");
+    ASSERT_TRUE(sshd) << sshd.error().what;
+    sshd_.emplace(*std::move(sshd));
+    const auto kernels_key = make_test_key(folder_.path() / "kernel");
+    ASSERT_TRUE(kernels_key);
+    MetalConfig config;
+    config.host.name = "alpha";
+    config.host.ssh = sshd_->access();
+    config.host.payload = GetParam();
+    config.host.append = "console=ttyS0,115200";
+    config.agent = "/proc/self/cmdline";  // nobody runs it
+    config.console_log = folder_.path() / "console.log";
+    config.runtime_dir = folder_.path() / "r";
+    config.cache_dir = folder_.path() / "cache";
+    config.console_socket = folder_.path() / "console";
+    // What is in this file at the beginning, or comes later, is said on the console.
+    ASSERT_TRUE(write_file(folder_.path() / "said", ""));
+    auto recorder =
+        Process::start({.argv = {"socat", fmt::format("UNIX-LISTEN:{}", config.console_socket.string()),
+                                 fmt::format("SYSTEM:tail -c +1 -F {}", (folder_.path() / "said").string())}});
+    ASSERT_TRUE(recorder);
+    recorder_.emplace(*std::move(recorder));
+    while (!fs::exists(config.console_socket)) wait_until(Deadline::after(Millis(10)));
+    config.launch = [this, key = *kernels_key](SystemConnection& own, const LaunchSpec& spec, const Deadline&) {
+      Launch launch;
+      launch.word = "holdfast.boot=1";
+      launch.access = spec.host.ssh;
+      launch.left = own.system;
+      if (GetParam() == Host::Payload::kInitramfs) launch.access.host.host_key = key;
+      if (!boot_it_left_.empty()) launch.left.boot_id = boot_it_left_;
+      return Result<Launch>(std::move(launch));
+    };
+    auto target = make_metal_target(std::move(config));
+    ASSERT_TRUE(target) << target.error().what;
+    target_ = *std::move(target);
+  }
+  Result<void> boot() {
+    return target_->boot({.kernel = {}, .next_kernel = {}, .modules = {}, .append = {}}, patience());
+  }
+
+  const TempDir folder_ = *TempDir::create("mt");
+  std::optional<RealSshd> sshd_;
+  std::optional<Process> recorder_;
+  std::string boot_it_left_;  ///< empty: the one that answers
+  std::unique_ptr<Target> target_;
+};
+
+TEST_P(MetalTargetThatStays, IsTheLabs) {
+  ASSERT_TRUE(boot());
+  EXPECT_EQ(target_->connect(Deadline::after(Millis(2000))).error().type(), "lab.timeout");
+  const auto alive = target_->alive(patience());
+  ASSERT_FALSE(alive);
+  EXPECT_EQ(alive.error().type(), "lab.boot");
+  EXPECT_THAT(alive.error().what, HasSubstr("alpha does not leave its own system"));
+}
+
+TEST_P(MetalTargetThatStays, OrCameBackInAnotherBootByTheKernelsDoing) {
+  boot_it_left_ = "00000000-0000-0000-0000-000000000000";
+  ASSERT_TRUE(boot());
+  EXPECT_EQ(target_->connect(patience()).error().type(), "kernel.reset");
+  EXPECT_EQ(target_->alive(patience()).error().type(), "kernel.reset");
+}
+
+TEST_P(MetalTargetThatStays, OrIsGoneAndItsKernelWasHeard) {
+  ASSERT_TRUE(boot());
+  sshd_->kill_all();
+  const std::string_view banner = "[    0.000000] Linux version 7.3.0\n";
+  ASSERT_TRUE(write_file(folder_.path() / "said", banner));
+  ASSERT_TRUE(target_->console().expect(banner.substr(0, banner.size() - 1), 0, patience()));
+  EXPECT_EQ(target_->connect(Deadline::after(Millis(2000))).error().type(), "lab.timeout");
+  EXPECT_TRUE(target_->alive(patience())) << "a kernel that was heard and is silent is the diagnosis' business";
+}
+
+TEST_P(MetalTargetThatStays, OrIsGoneAndNobodyKnowsWhichKernelHangs) {
+  ASSERT_TRUE(boot());
+  sshd_->kill_all();
+  const std::string_view words = "[   97.744932] I/O error, dev vda, sector 33928\n";
+  ASSERT_TRUE(write_file(folder_.path() / "said", words));
+  ASSERT_TRUE(target_->console().expect("33928", 0, patience()));
+  EXPECT_EQ(target_->connect(Deadline::after(Millis(2000))).error().type(), "lab.timeout");
+  const auto alive = target_->alive(patience());
+  ASSERT_FALSE(alive);
+  EXPECT_EQ(alive.error().type(), "lab.boot");
+  EXPECT_THAT(alive.error().what, HasSubstr("did not say a word"));
+}
+INSTANTIATE_TEST_SUITE_P(With, MetalTargetThatStays,
+                         ::testing::Values(Host::Payload::kInitramfs, Host::Payload::kRootfs), [](const auto& tested) {
+                           return tested.param == Host::Payload::kInitramfs ? "Initramfs" : "Rootfs";
+                         });
 
 TEST_F(MetalTargetOnHost, GoesFromItsOwnSystemToKernelAToKernelB) {
   const auto a = boot();
