@@ -2,6 +2,7 @@
 #include "harness/program/custodians.h"
 
 #include "harness/base/file.h"
+#include "harness/program/program.h"
 #include "lab/metal/host_custody.h"
 #include "lab/metal/host_hands.h"
 #include "lab/passthrough/passthrough_custody.h"
@@ -69,7 +70,7 @@ Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab&
   Silence nobody;
   return lab::look_at_host(host,
                            {.runtime_dir = dir, .raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
-                           nobody, deadline.at_most(kPatience));
+                           nobody, agent_path(), deadline.at_most(kPatience));
 }
 
 Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline) {

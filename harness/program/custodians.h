@@ -23,8 +23,8 @@ Result<lab::TakingPlace> taking_place();
 /// For giving back what another run left: its guest may be about to end.
 inline constexpr Millis kRestoreLimit{60'000};
 
-/// What the health gate finds now, under a lease of its own. A host that somebody holds is left alone, and that is the
-/// finding.
+/// What the health gate finds now, and what a launch would refuse, under a lease of its own. A host that somebody holds
+/// is left alone, and that is the finding.
 Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab& lab, const Deadline& deadline);
 
 /// Brings a host back and has it pass its health gate, under a lease of its own, which ends a quarantine.

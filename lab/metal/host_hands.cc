@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "lab/metal/before_launch.h"
 #include "lab/metal/either_stop.h"
 
 namespace holdfast::lab {
@@ -74,9 +76,13 @@ class HostHands : public HostCare {
     });
   }
 
-  std::vector<Finding> look(const Deadline& deadline) {
-    return at_gate<std::vector<Finding>>(
+  std::vector<Finding> look(const std::filesystem::path& agent, const Deadline& deadline) {
+    auto findings = at_gate<std::vector<Finding>>(
         deadline, [&](const GateMeans& means, const Error*) { return look_at(means, deadline); });
+    auto reached = reach_system(host_.ssh, runtime_dir_, deadline.at_most(scaled(kTry)));
+    if (!reached || reached->system.is_test_kernel()) return findings;  // as the gate has said
+    std::ranges::move(look_before_launch(reached->ssh, host_, agent, deadline), std::back_inserter(findings));
+    return findings;
   }
 
   Result<void> heal(const Error& why, const Healthy& healthy, const Stop& lost, const Deadline& deadline) override {
@@ -216,10 +222,10 @@ Result<std::unique_ptr<HostCare>> make_host_hands(const Host& host, EventSink& e
 }
 
 Result<std::vector<Finding>> look_at_host(const Host& host, const HostFiles& files, EventSink& events,
-                                          const Deadline& deadline) {
+                                          const std::filesystem::path& agent, const Deadline& deadline) {
   HostHands hands(host, events, TRY(switches_of(host)));
   if (auto recorded = hands.record(files); !recorded && recorded.error().blame != Blame::kPlan) return recorded.error();
-  return hands.look(deadline);
+  return hands.look(agent, deadline);
 }
 
 }  // namespace holdfast::lab

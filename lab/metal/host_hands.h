@@ -20,9 +20,9 @@ namespace holdfast::lab {
 /// several threads and outlives it. Errors: harness.usage (a switch that cannot be).
 Result<std::unique_ptr<HostCare>> make_host_hands(const Host& host, EventSink& events);
 
-/// What the health gate finds now, for who wants to know; changes nothing but a line on the host's console. The host is
-/// to be held under a lease: a console has room for one.
+/// What the health gate finds now, and what a launch would refuse, for who wants to know. Leaves a line on the host's
+/// console and the program `agent` in its work_dir. The host is to be held under a lease: a console has room for one.
 Result<std::vector<Finding>> look_at_host(const Host& host, const HostFiles& files, EventSink& events,
-                                          const Deadline& deadline);
+                                          const std::filesystem::path& agent, const Deadline& deadline);
 
 }  // namespace holdfast::lab
