@@ -87,14 +87,20 @@ void check_programs(const Host& host, std::vector<Finding>& findings) {
 }
 
 void check_files(const Host& host, std::vector<Finding>& findings) {
-  const auto want = [&](const std::filesystem::path& file, const std::string& about) {
+  const std::string elsewhere = fmt::format("name another one for the host at {}", host.declared_at);
+  const auto want = [&](const std::filesystem::path& file, const std::string& about, const std::string& mend = {}) {
     std::error_code failed;
     if (file.empty() || std::filesystem::exists(file, failed)) return;
     findings.push_back({Finding::State::kMissing, about, fmt::format("{} is not there", file.string()),
-                        fmt::format("mend {}", host.declared_at)});
+                        mend.empty() ? elsewhere : fmt::format("{}, or {}", mend, elsewhere)});
   };
-  want(host.ssh.host.key, "ssh key");
-  if (host.ssh.jump) want(host.ssh.jump->key, "ssh key of the jump host");
+  const auto make_key = [](const SshEndpoint& way) {
+    const std::string key = shell_quote(way.key.string());
+    return fmt::format("`ssh-keygen -t ed25519 -N '' -f {}` and `ssh-copy-id -i {} -p {} {}@{}`", key, key, way.port,
+                       way.user, way.address);
+  };
+  want(host.ssh.host.key, "ssh key", make_key(host.ssh.host));
+  if (host.ssh.jump) want(host.ssh.jump->key, "ssh key of the jump host", make_key(*host.ssh.jump));
   want(host.modules, "modules");
   want(host.console.device, "console");
 }
