@@ -11,6 +11,7 @@
 
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "harness/crash/fingerprint.h"
 #include "harness/kernel/kernel_verbs.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
@@ -20,18 +21,6 @@
 namespace holdfast {
 namespace fs = std::filesystem;
 namespace {
-
-/// What crash_watch wrote into the evidence of a crash.
-std::string fingerprint_of(const Verdict& verdict) {
-  constexpr std::string_view kLabel = "fingerprint: ";
-  for (const Evidence& evidence : verdict.evidence) {
-    if (evidence.name != "crash") continue;
-    for (const std::string_view line : split(evidence.text, '\n')) {
-      if (line.starts_with(kLabel)) return std::string(line.substr(kLabel.size()));
-    }
-  }
-  return {};
-}
 
 /// The tree is at fault: it does not compile, or lacks what the configuration asks for.
 bool about_the_tree(const Error& error) { return error.blame == Blame::kKernel || error.type() == "harness.usage"; }
