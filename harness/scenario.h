@@ -22,6 +22,9 @@
 
 namespace holdfast {
 
+/// How many live updates in a row a case makes when nobody says: as few as can show a trend.
+inline constexpr int kUsualSoak = 5;
+
 /// What a case runs with. All references outlive the Scenario.
 struct ScenarioSetup {
   Target& target;
@@ -38,6 +41,7 @@ struct ScenarioSetup {
   bool whole_machine = true;               ///< the case is about all that the machine has, not about these alone
   std::vector<Allowance> allowances = {};  ///< the lab's ignore list
   double timeout_scale = 1.0;
+  int soak = kUsualSoak;  ///< live updates in a row in a case that makes many
   const Stop* stop = nullptr;
 };
 
@@ -52,6 +56,8 @@ class Scenario {
   /// The device that the plan chose; `index` for cases that asked for several.
   const Device& device(size_t index = 0) const;
   const std::vector<Device>& devices() const { return setup_.devices; }
+  /// How many live updates in a row the user wants of a case that makes many.
+  int soak() const { return setup_.soak; }
 
   /// Kernel A, from power off: what ran before is gone. Phases: boot, snapshot.
   Result<Running> boot(const BootOptions& options = {});

@@ -6,6 +6,7 @@
 #include "harness/agent/offers.h"
 #include "harness/agent/refusal.h"
 #include "harness/agent/registry.h"
+#include "harness/agent/resources.h"
 #include "harness/wire/verbs_clock.h"
 
 namespace holdfast::agent {
@@ -41,6 +42,8 @@ Result<wire::ClockReply> clock(State&, const wire::Clock&) {
   return wire::ClockReply{.now_ms = uptime_ms(), .began_ms = began_ms()};
 }
 
+Result<wire::ResourcesReply> resources(State&, const wire::Resources&) { return read_resources("/"); }
+
 Result<wire::Hello> hello(State& state, const wire::Hello&) { return state.hello; }
 
 }  // namespace
@@ -48,6 +51,7 @@ Result<wire::Hello> hello(State& state, const wire::Hello&) { return state.hello
 void add_system_verbs(Registry& registry) {
   registry.add(hello);
   registry.add(clock);
+  registry.add(resources);
   registry.add(look_at_offers);
   registry.add(kmsg);
   registry.add(have);
