@@ -58,13 +58,13 @@ struct NightEntry {
 
 /// A failure that is known, for a time.
 struct KnownFailure {
-  std::string cases;             ///< as --filter: "Preserve.*", "Retrieve.DeviceComesBack/e1000e"
-  std::string host = {};         ///< empty: any
-  std::string kernel = {};       ///< a name of the plan's, as kernel A or B; empty: any
-  std::string type = {};         ///< "kernel.oops"; empty: any failure
-  std::string fingerprint = {};  ///< of the crash; empty: any
-  std::chrono::sys_days until;   ///< the last day on which it holds, UTC
-  std::string reason;
+  std::string cases;                 ///< as --filter: "Preserve.*", "Retrieve.DeviceComesBack/e1000e"
+  std::string host = {};             ///< empty: any
+  std::string kernel = {};           ///< a name of the plan's, as kernel A or B; empty: any
+  std::string type = {};             ///< "kernel.oops"; empty: any failure
+  std::string fingerprint = {};      ///< of the crash; empty: any
+  std::chrono::sys_days until = {};  ///< the last day on which it holds, UTC
+  std::string reason = {};
   std::string declared_at = {};
 };
 
