@@ -14,6 +14,7 @@
 #include "reports/history/trend.h"
 #include "reports/html/html_report.h"
 #include "reports/junit.h"
+#include "reports/site/site.h"
 
 namespace holdfast::reports {
 
@@ -74,6 +75,13 @@ Result<ReportAnswer> report_flaky(const std::vector<fs::path>& runs) {
   const std::vector<CaseRate> rates = failure_rates(all);
   const bool flaky = !rates.empty() && rates.front().flaky();  // flaky ones come first
   return ReportAnswer{.text = rates_text(rates, all.size()), .exit_code = flaky ? 1 : 0};
+}
+
+Result<ReportAnswer> report_site(const fs::path& runs, const fs::path& out) {
+  const std::vector<RunResults> all = TRY(read_all_results({runs}));
+  const fs::path folder = TRY(absolute_path(out.empty() ? runs / "site" : out));
+  TRY(write_site(all, folder));
+  return ReportAnswer{.text = (folder / "index.html").string() + "\n", .exit_code = 0};
 }
 
 Result<ReportAnswer> report_kcidb(const fs::path& run, const KcidbOptions& options) {

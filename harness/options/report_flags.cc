@@ -29,6 +29,8 @@ constexpr ReportVerb kVerbs[] = {
      "the page (default: trend.html)", "  holdfast report trend out --out trend.html"},
     {"flaky", "how often each case failed, and how sure that is; exit code 1 when one is flaky", 1, kAny, nullptr,
      "  holdfast report flaky out"},
+    {"site", "pages about all runs in a folder: runs, trends, each host, each case", 1, 1,
+     "folder for the pages (default: site in that folder)", "  holdfast report site out --out ~/public_html/holdfast"},
     {"kcidb", "JSON for KernelCI's database", 1, 1, nullptr,
      "  holdfast report kcidb out/latest --origin mylab > run.json"},
     {"summary", "a run in a few lines, to be mailed", 1, 1, nullptr,

@@ -9,7 +9,7 @@ namespace holdfast {
 
 /// `holdfast report WHAT RUN...`: each run is its folder, its journal or a junit.xml.
 struct ReportOptions {
-  std::string what;  ///< html, merge, compare, trend, flaky, kcidb or summary
+  std::string what;  ///< html, merge, compare, trend, flaky, site, kcidb or summary
   std::vector<std::filesystem::path> runs;
   std::filesystem::path out;  ///< empty: where the form usually goes
   std::string origin;         ///< kcidb: who submits

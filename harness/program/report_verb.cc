@@ -13,6 +13,7 @@ Result<reports::ReportAnswer> answer(const ReportOptions& options) {
   if (options.what == "merge") return reports::report_merge(runs, options.out);
   if (options.what == "compare") return reports::report_compare(runs.front(), runs.back());
   if (options.what == "trend") return reports::report_trend(runs, options.out);
+  if (options.what == "site") return reports::report_site(runs.front(), options.out);
   if (options.what == "flaky") return reports::report_flaky(runs);
   if (options.what == "kcidb") {
     return reports::report_kcidb(

@@ -1,0 +1,227 @@
+// How do the runs of a night become one run that reports and later nights can read?
+#include "reports/nightly/night.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "harness/base/file.h"
+#include "harness/base/text.h"
+#include "reports/history/merge.h"
+#include "reports/html/html_report.h"
+#include "reports/journal.h"
+#include "reports/junit.h"
+
+namespace holdfast::reports {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kKernels = "kernels";  ///< in place of a target
+
+/// Gives the suites of a run the night's names.
+void rename_suites(RunResults& run, const std::map<std::string, std::string>& names) {
+  const auto rename = [&](std::string& suite) {
+    const auto known = names.find(suite.substr(0, suite.find('/')));
+    if (known != names.end()) suite = known->second;
+  };
+  for (Event& event : run.log.events) {
+    if (auto* settled = std::get_if<CaseSettled>(&event)) rename(settled->suite);
+    if (auto* facts = std::get_if<SuiteFacts>(&event)) rename(facts->suite);
+  }
+  run.record = record_of(run.log);
+}
+
+/// Paths of attempts, which were relative to `from`, become relative to `to`.
+void move_attempts(JournalEvents& log, const fs::path& from, const fs::path& to) {
+  const fs::path prefix = from.lexically_relative(to);
+  if (prefix == ".") return;
+  const auto move = [&](AttemptEnded& attempt) {
+    if (!attempt.dir.empty()) attempt.dir = (prefix / attempt.dir).string();
+  };
+  for (Event& event : log.events) {
+    if (auto* attempt = std::get_if<AttemptEnded>(&event)) move(*attempt);
+    if (auto* settled = std::get_if<CaseSettled>(&event)) std::ranges::for_each(settled->attempts, move);
+  }
+}
+
+class NightLog {
+ public:
+  explicit NightLog(Night night) : night_(std::move(night)) {}
+
+  JournalEvents take() {
+    add_results();
+    const auto now = log_.times.empty() ? WallClock::now() : log_.times.back();
+    for (const PreparedKernel& kernel : night_.kernels) add_kernel(kernel);
+    for (const DoneJob& job : night_.jobs) add_rest(job);
+    for (const std::string& warning : night_.warnings) add(Note{Note::Level::kWarning, warning});
+    for (Event& event : log_.events) {
+      if (auto* settled = std::get_if<CaseSettled>(&event)) let_pass(*settled);
+    }
+    log_.times.resize(log_.events.size(), now);
+    RunStarted started{.run_id = night_.run_id,
+                       .out_dir = night_.dir.string(),
+                       .planned = 0,
+                       .skipped = 0,
+                       .properties = night_.properties};
+    for (const DoneJob& job : night_.jobs) started.planned += static_cast<int>(job.planned.size());
+    log_.times.insert(log_.times.begin(), log_.times.empty() ? now : log_.times.front());
+    log_.events.insert(log_.events.begin(), std::move(started));
+    const Tally tally = record_of(log_).tally();
+    log_.times.push_back(log_.times.back());
+    log_.events.push_back(RunEnded{.tally = tally,
+                                   .interrupted = night_.interrupted,
+                                   .exit_code = exit_code(tally, night_.interrupted),
+                                   .took = night_.took});
+    return std::move(log_);
+  }
+
+ private:
+  void add(Event event) { log_.events.push_back(std::move(event)); }
+
+  void add_results() {
+    std::vector<const RunResults*> runs;
+    for (DoneJob& job : night_.jobs) {
+      if (!job.results) continue;
+      rename_suites(*job.results, job.suites);
+      runs.push_back(&*job.results);
+    }
+    if (runs.empty()) return;
+    log_ = merged(std::move(runs));
+    const fs::path base = std::get<RunStarted>(log_.events.front()).out_dir;
+    // The night has a beginning and an end of its own.
+    log_.events.erase(log_.events.begin());
+    log_.times.erase(log_.times.begin());
+    log_.events.pop_back();
+    log_.times.pop_back();
+    move_attempts(log_, base, night_.dir);
+  }
+
+  void add_kernel(const PreparedKernel& kernel) {
+    CaseSettled settled{.suite = fmt::format("{}/{}", kKernels, kernel.name),
+                        .target = kKernels,
+                        .id = {"Night", "KernelIsThere", ""},
+                        .verdict = kernel.verdict,
+                        .attempts = {},
+                        .phases = {},
+                        .replay = {}};
+    AttemptEnded attempt;
+    attempt.where = {.target = kKernels, .id = settled.id};
+    attempt.verdict = kernel.verdict;
+    attempt.took = kernel.took;
+    settled.attempts.push_back(std::move(attempt));
+    add(SuiteFacts{.suite = settled.suite, .properties = kernel.facts});
+    add(std::move(settled));
+  }
+
+  /// What the job was to run and has no result.
+  void add_rest(const DoneJob& job) {
+    for (const auto& [target, suite] : job.suites) add(SuiteFacts{.suite = suite, .properties = job.facts});
+    std::set<std::pair<std::string, CaseId>> settled;
+    if (job.results) {
+      for (const auto& [name, suite] : job.results->record.suites()) {
+        for (const auto& [id, one] : suite.cases) settled.insert({one.target, id});
+      }
+    }
+    for (const auto& [target, id] : job.planned) {
+      if (settled.contains({target, id})) continue;
+      add(CaseSettled{.suite = job.suites.at(target),
+                      .target = target,
+                      .id = id,
+                      .verdict = job.rest,
+                      .attempts = {},
+                      .phases = {},
+                      .replay = {}});
+    }
+  }
+
+  /// A failure that is known is told, with all that it rests on, and fails nothing.
+  void let_pass(CaseSettled& settled) const {
+    const Outcome outcome = settled.verdict.outcome;
+    if (!night_.known || (outcome != Outcome::kFailed && outcome != Outcome::kFlaky)) return;
+    const auto why = night_.known(settled.suite, settled);
+    if (!why) return;
+    settled.verdict.message =
+        fmt::format("known failure {}: {}: {}", *why, settled.verdict.type, settled.verdict.message);
+    settled.verdict.outcome = Outcome::kSkipped;
+    settled.verdict.type = kKnownFailure;
+  }
+
+  Night night_;
+  JournalEvents log_;
+};
+
+/// In one step: a journal that is half written would be half a night.
+Result<void> write_journal(const fs::path& file, const JournalEvents& log, const OnTrouble& on_trouble) {
+  const fs::path beside = file.string() + ".new";
+  std::error_code failed;
+  fs::remove(beside, failed);
+  size_t at = 0;
+  {
+    const auto journal = TRY(Journal::open(beside, on_trouble, [&] { return log.times[at]; }));
+    for (; at < log.events.size(); ++at) journal->on(log.events[at]);
+  }
+  fs::rename(beside, file, failed);
+  if (failed) return system_error(fmt::format("rename {}", beside.string()), failed.value());
+  return {};
+}
+
+/// What the first line of its journal says; a run's folder may be large, and most are no nights of this plan.
+std::string plan_of(const fs::path& folder) {
+  std::ifstream journal(folder / "journal.jsonl");
+  std::string line;
+  std::getline(journal, line);
+  const JournalEvents log = parse_journal(line);
+  const auto* started = log.events.empty() ? nullptr : std::get_if<RunStarted>(&log.events.front());
+  if (started == nullptr) return {};
+  const auto name = started->properties.find(kNightPlan);
+  return name == started->properties.end() ? "" : name->second;
+}
+
+}  // namespace
+
+JournalEvents night_log(Night night) { return NightLog(std::move(night)).take(); }
+
+Result<void> write_night(const fs::path& dir, const JournalEvents& log, const RunIdentity& identity,
+                         const OnTrouble& on_trouble) {
+  TRY(write_journal(dir / "journal.jsonl", log, on_trouble));
+  const RunRecord record = record_of(log);
+  PhaseLog phases;
+  for (const Event& event : log.events) phases.add(event);
+  std::error_code unknown;
+  TRY(write_junit_file(record, {.hostname = identity.host, .attachments_base = fs::current_path(unknown)},
+                       dir / "junit.xml"));
+  TRY(write_file_atomic(dir / "report.html", run_page(record, phases, dir)));
+  TRY(write_file_atomic(dir / "summary.txt", summary_text(record, dir)));
+  return write_file_atomic(dir / "manifest.json", manifest_json(record, identity, iso_utc(log.times.front()),
+                                                                iso_utc(log.times.front() + record.took())));
+}
+
+std::vector<RunResults> readable_runs(const fs::path& out, const std::function<bool(const fs::path&)>& wanted,
+                                      std::vector<std::string>& unreadable) {
+  std::vector<RunResults> runs;
+  std::error_code failed;
+  for (fs::directory_iterator it(out, failed), end; !failed && it != end; it.increment(failed)) {
+    if (it->is_symlink(failed) || !fs::is_regular_file(it->path() / "journal.jsonl", failed)) continue;
+    if (!wanted(it->path())) continue;
+    if (auto run = read_results(it->path())) {
+      runs.push_back(*std::move(run));
+    } else {
+      unreadable.push_back(run.error().what);
+    }
+  }
+  std::ranges::sort(runs, {},
+                    [](const RunResults& one) { return std::pair(one.begun(), one.folder.filename().string()); });
+  return runs;
+}
+
+std::vector<RunResults> earlier_nights(const fs::path& out, const std::string& plan, const std::string& but,
+                                       std::vector<std::string>& unreadable) {
+  auto nights = readable_runs(
+      out, [&](const fs::path& folder) { return folder.filename() != but && plan_of(folder) == plan; }, unreadable);
+  std::ranges::reverse(nights);
+  return nights;
+}
+
+}  // namespace holdfast::reports
