@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <array>
 #include <exception>
 #include <span>
 
@@ -14,6 +15,11 @@ namespace holdfast {
 
 std::filesystem::path own_path() { return std::filesystem::read_symlink("/proc/self/exe"); }
 std::filesystem::path agent_path() { return own_path().parent_path() / "holdfast-agent"; }
+
+std::string own_host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
+}
 
 void print_lines(reports::Screen& screen, std::string_view text) {
   for (const std::string_view line : split(trim(text), '\n')) screen.line(std::string(line));

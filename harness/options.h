@@ -45,6 +45,8 @@ struct RunOptions {
   int repeat = 1;
   int jobs = 0;  ///< 0: as many as cores and memory allow
   int retry_infra = 0;
+  int soak = 0;  ///< live updates in a row in each case of the suite Soak; 0: the usual number
+  std::filesystem::path plan = {};  ///< of a night, or empty
   bool failfast = false;
   bool force = false;  ///< takes devices of this machine that are in use
   double timeout_scale = 1.0;
@@ -68,6 +70,7 @@ struct CaseOptions {
   std::filesystem::path run_dir;
   std::filesystem::path lab;  ///< the inventory, or empty
   double timeout_scale = 1.0;
+  int soak = 0;  ///< 0: the usual number of live updates in a row
   KernelOptions kernels;
   std::vector<std::string> other_kernels;  ///< "NAME=PATH"
   std::filesystem::path console_socket;    ///< of a host's console; empty: there is none, or it is a virtual machine

@@ -38,6 +38,18 @@ TEST(ParseOptions, GivesEachVerbItsOwnOptions) {
   EXPECT_TRUE(std::holds_alternative<KernelFetchOptions>(*fetch));
 }
 
+TEST(ParseOptions, APlanSaysItselfWhatRuns) {
+  const auto night = parsed({"run", "--plan", "nightly.toml", "--lab", "lab.toml", "--dry-run"});
+  ASSERT_TRUE(night.ok());
+  EXPECT_EQ(std::get<RunOptions>(*night).plan, "nightly.toml");
+  EXPECT_FALSE(parsed({"run", "--plan", "p", "--filter", "A.*"}).ok());
+  EXPECT_FALSE(parsed({"run", "--plan", "p", "--target", "n07"}).ok());
+  const auto soak = parsed({"run", "--soak", "200"});
+  ASSERT_TRUE(soak.ok());
+  EXPECT_EQ(std::get<RunOptions>(*soak).soak, 200);
+  EXPECT_FALSE(parsed({"run", "--soak", "1"}).ok());
+}
+
 TEST(ParseOptions, QuietAndVerboseExcludeEachOther) { EXPECT_FALSE(parsed({"run", "-q", "-v"}).ok()); }
 
 TEST(ParseOptions, AMistakeIsToldWithTheNearestWord) {

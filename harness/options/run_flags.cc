@@ -21,6 +21,21 @@ void add_cold(CLI::App& verb, MachineOptions& machine) {
       ->group(kFurther);
 }
 
+void add_soak(CLI::App& verb, int& soak) {
+  verb.add_option("--soak", soak, "so many live updates in a row in the cases of the suite Soak")
+      ->check(CLI::Range(2, 10000))
+      ->group(kFurther);
+}
+
+/// What a plan says instead.
+void add_plan(CLI::App& verb, std::filesystem::path& plan) {
+  CLI::Option* option =
+      verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")->type_name("FILE");
+  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak"}) {
+    verb.get_option(other)->excludes(option);
+  }
+}
+
 void add_run(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<RunOptions>();
   RunOptions& run = *options;
@@ -42,6 +57,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
       ->check(CLI::Range(0, 100))
       ->capture_default_str()
       ->group(kFurther);
+  add_soak(verb, run.soak);
   verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure")->group(kFurther);
   verb.add_flag("--force", run.force, "take devices of this machine for passthrough though they are in use")
       ->group(kFurther);
@@ -62,12 +78,14 @@ void add_run(CLI::App& app, Chosen& chosen) {
   verb.add_flag_callback(
           "-v,--verbose", [options] { options->verbosity = Verbosity::kVerbose; }, "print phases as they begin and end")
       ->excludes("--quiet");
+  add_plan(verb, run.plan);
   verb.footer(
       "Examples:\n"
       "  holdfast run                               every case on the built-in machine\n"
       "  holdfast run --filter 'Preserve.*' --device e1000e -v\n"
       "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
-      "  holdfast run --repeat 20 --failfast -- --gtest_color=no");
+      "  holdfast run --repeat 20 --failfast -- --gtest_color=no\n"
+      "  holdfast run --lab lab.toml --plan nightly.toml --dry-run");
   verb.callback([options, &chosen] { chosen = *options; });
 }
 
@@ -87,6 +105,7 @@ void add_case(CLI::App& app, Chosen& chosen) {
   verb.add_option("--runtime-dir", one.runtime_dir);
   verb.add_option("--lease-file", one.lease_file);
   verb.add_option("--lease-token", one.lease_token);
+  add_soak(verb, one.soak);
   verb.add_option("--passed", one.passed);
   add_lab(verb, one.lab);
   add_scale(verb, one.timeout_scale);

@@ -83,6 +83,7 @@ Result<int> case_verb(Program& program, const CaseOptions& options) {
                       .allowances = inventory.allowances,
                       .timeout_scale = options.timeout_scale,
                       .stop = &program.stop};
+  if (options.soak > 0) setup.soak = options.soak;
   AttemptEnded ended = run_case(*info, std::move(setup), options.gtest_args);
   events.on(SuiteFacts{.suite = "", .properties = (*target)->facts()});
   target->reset();  // the machine is gone before its case is said to be over

@@ -33,12 +33,16 @@ struct Program {
 /// Text of several lines.
 void print_lines(reports::Screen& screen, std::string_view text);
 
+/// Of this computer.
+std::string own_host_name();
 std::filesystem::path own_path();
 /// The static agent, built beside the program.
 std::filesystem::path agent_path();
 
 // Each verb gives the exit code. An Error is printed by main and ends in exit code 2.
 Result<int> run_verb(Program& program, const RunOptions& options);
+/// `run --plan`: all runs of a nightly plan, and who is told of them.
+Result<int> night_verb(Program& program, const RunOptions& options);
 Result<int> case_verb(Program& program, const CaseOptions& options);
 Result<int> list_verb(Program& program, const ListOptions& options);
 Result<int> check_verb(Program& program, const CheckOptions& options);

@@ -1,9 +1,7 @@
 // What does `holdfast run` do?
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iterator>
 #include <memory>
@@ -19,6 +17,7 @@
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "harness/run.h"
+#include "harness/scenario.h"
 #include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
 #include "reports/history/expected_times.h"
@@ -47,11 +46,6 @@ struct RunTarget {
   Machine machine;
   FoundKernels kernels;
 };
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
-}
 
 Result<FoundKernels> find_kernels(const KernelOptions& chosen, const OtherKernels& others, const Deadline& deadline) {
   Kernels images = TRY(resolve_kernels(chosen, deadline));
@@ -125,6 +119,11 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
   }
   std::ranges::copy(to_argv(from_anywhere(options.kernels), options.machine), std::back_inserter(settings.replay_argv));
   if (options.force) settings.replay_argv.emplace_back("--force");
+  if (options.soak > 0) {
+    for (auto* argv : {&settings.case_argv, &settings.replay_argv}) {
+      argv->push_back(fmt::format("--soak={}", options.soak));
+    }
+  }
   settings.properties = run_properties(program, targets);
   return settings;
 }
@@ -148,7 +147,7 @@ Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& 
   sinks.add(std::make_unique<reports::RecordKeeper>(record));
   const auto now = &reports::WallClock::now;
   const reports::RunIdentity identity{
-      .program_version = std::string(kVersion), .argv = program.argv, .host = host_name()};
+      .program_version = std::string(kVersion), .argv = program.argv, .host = own_host_name()};
   sinks.add(std::make_unique<reports::Artifacts>(settings.dir, identity, tell, now, record));
   sinks.add(std::make_unique<reports::HtmlReport>(settings.dir / "report.html", tell, now, record));
   const auto dialect =
@@ -184,9 +183,18 @@ Result<void> find_passed(std::vector<Machine>& machines, bool restore, Program& 
   return {};
 }
 
+/// More live updates take more time.
+std::vector<CaseInfo> with_soak(std::vector<CaseInfo> cases, int soak) {
+  for (CaseInfo& one : cases) {
+    if (one.suite == "Soak" && soak > kUsualSoak) one.needs.timeout *= soak / kUsualSoak + 1;
+  }
+  return cases;
+}
+
 }  // namespace
 
 Result<int> run_verb(Program& program, const RunOptions& options) {
+  if (!options.plan.empty()) return night_verb(program, options);
   lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
   for (lab::VirtualMachine& vm : inventory.vms) vm.passed.force = vm.passed.force || options.force;
   auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
@@ -194,7 +202,8 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
   const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
   const auto profiles = profiles_of(machines_of(targets));
-  const Plan plan = TRY(make_plan(all_cases(), profiles, options.selection, {}));
+  const std::vector<CaseInfo> cases = with_soak(all_cases(), options.soak);
+  const Plan plan = TRY(make_plan(cases, profiles, options.selection, {}));
   if (options.dry_run) {
     reports::print_table(program.out, list_plan(plan).rows);
     return 0;
