@@ -1,0 +1,205 @@
+// Does a nightly plan run by itself, night after night, and is a regression told with its case, fingerprint and range?
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/base/text.h"
+#include "harness/e2e/program.h"
+#include "tools/ctest/places.h"
+
+namespace holdfast::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kCase = "Preserve.DeviceKeepsItsAddress/e1000e";
+
+/// A tree of a kernel that "builds" in no time: its commits carry the image that comes of them.
+constexpr const char* kMakefile = R"(VERSION = 7
+PATCHLEVEL = 3
+SUBLEVEL = 4
+EXTRAVERSION =
+NAME = Night
+
+allnoconfig:
+	mkdir -p $(O)
+	cp $(KCONFIG_ALLCONFIG) $(O)/.config
+bzImage:
+	mkdir -p $(O)/arch/x86/boot
+	cp boot.image $(O)/arch/x86/boot/bzImage
+modules modules_install mrproper:
+	@true
+)";
+
+class Nights : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::create_directories(tree() / "init");
+    ASSERT_TRUE(write_file(tree() / "Makefile", kMakefile));
+    ASSERT_TRUE(write_file(tree() / "Kconfig", "config PCI\n\tbool \"PCI\"\n"));
+    git({"init", "-q", "-b", "main"});
+    sink_said_ = dir_.path() / "port";
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const Fd read_end(ends[0]);
+    sink_life_ = Fd(ends[1]);
+    const Fd said = *open_file(sink_said_, O_WRONLY | O_CREAT);
+    auto sink = Process::start({.argv = {"python3", source_dir() / "harness/e2e/mail_sink.py", inbox()},
+                                .stdin_fd = read_end.get(),
+                                .stdout_fd = said.get()});
+    ASSERT_TRUE(sink) << sink.error().what;
+    sink_.emplace(*std::move(sink));
+  }
+
+  fs::path tree() const { return dir_.path() / "linux"; }
+  fs::path inbox() const { return dir_.path() / "inbox"; }
+  std::string mail() const {
+    const auto text = read_file(inbox());
+    return text ? *text : "";
+  }
+  std::string port() const {
+    const auto limit = Deadline::after(Millis(30'000));
+    while (!limit.expired()) {
+      if (const auto text = read_file(sink_said_); text && text->ends_with('\n')) return std::string(trim(*text));
+      wait_until(limit.at_most(Millis(20)));
+    }
+    return {};
+  }
+
+  std::string git(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {"git", "-C", tree(), "-c", "user.name=t", "-c", "user.email=t@t"});
+    const auto output = holdfast::run({.argv = arguments}, Deadline::after(Millis(60'000)));
+    EXPECT_TRUE(output && output->status.success()) << (output ? output->err : "");
+    return output ? std::string(trim(output->out)) : "";
+  }
+
+  /// A commit whose kernel is the stored one of that name.
+  std::string commit(const std::string& kernel, const std::string& what) const {
+    const Output listed = program_.run({"kernel", "list", "--json"});
+    const size_t named = listed.out.find("\"" + kernel + "\"");
+    const std::string key = "\"path\": \"";
+    const size_t at = listed.out.find(key, named) + key.size();
+    const fs::path image = listed.out.substr(at, listed.out.find('"', at) - at);
+    std::error_code failed;
+    fs::copy_file(image, tree() / "boot.image", fs::copy_options::overwrite_existing, failed);
+    EXPECT_FALSE(failed) << kernel << " " << image;
+    EXPECT_TRUE(write_file(tree() / "init/main.c", "/* " + what + " */\n"));
+    git({"add", "-A"});
+    git({"commit", "-qm", what});
+    return git({"rev-parse", "HEAD"});
+  }
+
+  /// lab/nightly/nightly.toml in small: the built-in machine, two quick cases, one kernel.
+  fs::path plan(const std::string& more = "") const {
+    const std::string text = fmt::format(R"([night]
+name = "small"
+budget = "10m"
+
+[[kernel]]
+name = "main"
+type = "branch"
+tree = "linux"
+branch = "main"
+
+[[entry]]
+name = "smoke"
+hosts = ["qemu"]
+devices = ["e1000e"]
+cases = "Preserve.DeviceKeepsItsAddress:LiveUpdate.MemfdKeepsItsBytes"
+append = "liveupdate_fault=oops-preserve"
+next_append = "liveupdate_fault=oops-preserve"
+budget = "5m"
+
+[[entry]]
+name = "soak"
+hosts = ["qemu"]
+cases = "Soak.*"
+soak = 2
+
+[[entry]]
+name = "too-much"
+hosts = ["qemu"]
+cases = "Addresses.PlainKexecMovesNothing"
+budget = "1s"
+
+[keep]
+nights = 2
+
+[report]
+mail = ["kernel@lab.example"]
+from = "holdfast@lab.example"
+sendmail = ["msmtp", "--host=127.0.0.1", "--port={}", "--from=holdfast@lab.example", "-t"]
+site = "site"
+
+[[report.command]]
+argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
+{})",
+                                         port(), dir_.path().string(), more);
+    EXPECT_TRUE(write_file(dir_.path() / "nightly.toml", text));
+    return dir_.path() / "nightly.toml";
+  }
+
+  Output night(const fs::path& file) const { return program_.run({"run", "--plan", file.string()}); }
+
+  TempDir dir_ = *TempDir::create("holdfast-nights");
+  Program program_;
+  fs::path sink_said_;
+  Fd sink_life_;
+  std::optional<Process> sink_;
+};
+
+TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
+  const std::string good = commit("reference", "all is well");
+  const fs::path file = plan();
+  const Output first = night(file);
+  ASSERT_EQ(first.status.code, 0) << first.out << first.err;
+  EXPECT_THAT(mail(), AllOf(HasSubstr("RCPT TO:<kernel@lab.example>"), HasSubstr("Subject: [holdfast] small: all well"),
+                            HasSubstr("Live updates in a row"), HasSubstr("2 live updates"),
+                            HasSubstr("out of time: the budget of 1 s of entry too-much is used up")));
+  const auto reports = read_junit(program_.junit());
+  EXPECT_EQ(reports.at("Preserve.e1000e.DeviceKeepsItsAddress").verdict, "passed");
+  EXPECT_EQ(reports.at("Addresses.PlainKexecMovesNothing").verdict, "skipped");
+  ASSERT_TRUE(write_file(inbox(), ""));
+
+  commit("reference", "harmless");
+  const std::string bad = commit("faults", "preserve oopses");
+  const Output second = night(file);
+  EXPECT_EQ(second.status.code, 1) << second.out << second.err;
+  const std::string told = mail();
+  EXPECT_THAT(
+      told, AllOf(HasSubstr("Subject: [holdfast] small: 1 new failure;"), HasSubstr("New failures: 1 case in 1 group"),
+                  HasSubstr("kernel.oops "), HasSubstr(std::string(kCase) + "  on qemu/main..main smoke"),
+                  HasSubstr(good.substr(0, 12) + ".." + bad.substr(0, 12))));
+  const std::string command = "holdfast bisect --tree " + tree().string() + " --good " + good + " --bad " + bad +
+                              " --filter " + kCase + " --target=qemu --append=liveupdate_fault=oops-preserve";
+  EXPECT_THAT(told, HasSubstr(command));
+  EXPECT_THAT(*read_file(dir_.path() / "told"), HasSubstr(command)) << "the plan's own command hears the same";
+  EXPECT_EQ(*read_file(dir_.path() / "code"), "1\n");
+  // The fingerprint is the one that the console shows.
+  const std::string junit = *read_file(program_.junit());
+  const size_t mark = told.find("\nkernel.oops ") + 13;
+  const std::string fingerprint = told.substr(mark, told.find('\n', mark) - mark);
+  EXPECT_THAT(junit, HasSubstr("fingerprint: " + fingerprint));
+  EXPECT_THAT(*read_file(dir_.path() / "site/index.html"), AllOf(HasSubstr("2 runs"), HasSubstr(kCase)));
+}
+
+TEST_F(Nights, AMistakeTouchesNothing) {
+  commit("reference", "all is well");
+  const Output wrong = night(plan("\n[[quarantine]]\ncase = \"x\"\n"));
+  EXPECT_EQ(wrong.status.code, 2);
+  EXPECT_THAT(wrong.err, AllOf(HasSubstr("nightly.toml:"), HasSubstr("unknown key 'case'; did you mean 'cases'?")));
+  EXPECT_FALSE(fs::exists(program_.latest()));
+  const Output shown = program_.run({"run", "--plan", plan(), "--dry-run"});
+  EXPECT_EQ(shown.status.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, AllOf(HasSubstr("smoke main..main"), HasSubstr(kCase), HasSubstr("kernel main: main of")));
+  EXPECT_FALSE(fs::exists(program_.latest()));
+  EXPECT_EQ(mail(), "");
+}
+
+}  // namespace
+}  // namespace holdfast::e2e
