@@ -45,7 +45,7 @@ struct RunOptions {
   int repeat = 1;
   int jobs = 0;  ///< 0: as many as cores and memory allow
   int retry_infra = 0;
-  int soak = 0;  ///< live updates in a row in each case of the suite Soak; 0: the usual number
+  int soak = 0;                     ///< live updates in a row in each case of the suite Soak; 0: the usual number
   std::filesystem::path plan = {};  ///< of a night, or empty
   bool failfast = false;
   bool force = false;  ///< takes devices of this machine that are in use

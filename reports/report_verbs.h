@@ -36,8 +36,8 @@ Result<ReportAnswer> report_trend(const std::vector<std::filesystem::path>& runs
 /// report flaky RUN...: how often each case failed, with what certainty. Exit code 1 when one is flaky.
 Result<ReportAnswer> report_flaky(const std::vector<std::filesystem::path>& runs);
 
-/// report site DIR [--out DIR]: writes pages about all runs in the folder, into DIR or its folder "site". Text: the path
-/// of the first page.
+/// report site DIR [--out DIR]: writes pages about all runs in the folder, into DIR or its folder "site". Text: the
+/// path of the first page.
 Result<ReportAnswer> report_site(const std::filesystem::path& runs, const std::filesystem::path& out);
 
 /// report kcidb RUN --origin NAME [--build-id ID] [--artifacts-url URL]: JSON for KernelCI.
