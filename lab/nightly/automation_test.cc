@@ -79,14 +79,15 @@ TEST_F(Units, AreRightInTheEyesOfSystemd) {
 TEST_F(Units, AMistakeInThemWouldBeSeen) {
   std::string wrong = service();
   wrong.replace(wrong.find("KillMode=mixed"), 14, "KillMode=mixde");
-  EXPECT_THAT(verify(wrong).err, HasSubstr("KillMode"));
+  EXPECT_THAT(verify(wrong).err, HasSubstr("Failed to parse kill mode"));
 }
 
 TEST_F(Units, StartTheProgramWithFlagsThatItHas) {
   const std::string text = service();
   const size_t at = text.find("ExecStart=") + 10;
+  const std::string line = text.substr(at, text.find('\n', at) - at);
   std::vector<std::string> argv;
-  for (const std::string_view word : split(text.substr(at, text.find('\n', at) - at), ' ')) argv.emplace_back(word);
+  for (const std::string_view word : split(line, ' ')) argv.emplace_back(word);
   argv.emplace_back("--dry-run");
   const Output said = must_run({.argv = argv});
   EXPECT_EQ(said.status.code, 2);

@@ -176,7 +176,7 @@ INSTANTIATE_TEST_SUITE_P(
     Kernel, NightPlanMistake,
     testing::Values(
         in_kernel("", "1:1: [[kernel]] has no type", "stored, branch, package"),
-        in_kernel("type = \"brunch\"", "3:8: no type is called \"brnach\"; did you mean \"branch\"?"),
+        in_kernel("type = \"brunch\"", "3:8: no type is called \"brunch\"; did you mean \"branch\"?"),
         in_kernel("type = \"stored\"\ntree = \"x\"", "4:1: tree goes with type \"branch\", not with \"stored\""),
         in_kernel("type = \"branch\"\nbranch = \"x\"", "1:1: [[kernel]] has no tree"),
         in_kernel("type = \"branch\"\ntree = \"x\"", "1:1: [[kernel]] has no branch"),
