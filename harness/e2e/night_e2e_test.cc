@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/base/digest.h"
 #include "harness/base/text.h"
 #include "harness/e2e/program.h"
+#include "harness/kernel/data_dir.h"
 #include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
@@ -56,6 +58,20 @@ class Nights : public testing::Test {
     sink_.emplace(*std::move(sink));
   }
 
+  /// What the nights of this test have put into the cache.
+  void TearDown() override {
+    const std::string kernel = fmt::format("night-{}-main", sha256("small\nmain").substr(0, 8));
+    for (const std::string& name : {kernel, kernel + "-before"}) program_.run({"kernel", "rm", name});
+    const auto packages = *cache_dir() / "packages";
+    const std::string package = fmt::format("night-{}-deb", sha256("small\ndeb").substr(0, 8));
+    std::vector<fs::path> gone;
+    std::error_code failed;
+    for (fs::directory_iterator it(packages, failed), end; !failed && it != end; it.increment(failed)) {
+      if (it->path().filename().string().starts_with(package)) gone.push_back(it->path());
+    }
+    for (const fs::path& one : gone) fs::remove_all(one, failed);
+  }
+
   fs::path tree() const { return dir_.path() / "linux"; }
   fs::path inbox() const { return dir_.path() / "inbox"; }
   std::string mail() const {
@@ -78,13 +94,34 @@ class Nights : public testing::Test {
     return output ? std::string(trim(output->out)) : "";
   }
 
-  /// A commit whose kernel is the stored one of that name.
-  std::string commit(const std::string& kernel, const std::string& what) const {
+  /// Of the stored kernel of that name.
+  fs::path image_of(const std::string& kernel) const {
     const Output listed = program_.run({"kernel", "list", "--json"});
     const size_t named = listed.out.find("\"" + kernel + "\"");
     const std::string key = "\"path\": \"";
     const size_t at = listed.out.find(key, named) + key.size();
-    const fs::path image = listed.out.substr(at, listed.out.find('"', at) - at);
+    return listed.out.substr(at, listed.out.find('"', at) - at);
+  }
+
+  /// A package as Debian's kernels come in one.
+  fs::path package() const {
+    const fs::path root = dir_.path() / "root";
+    fs::create_directories(root / "boot");
+    fs::create_directories(root / "DEBIAN");
+    fs::copy_file(image_of("reference"), root / "boot/vmlinuz-7.3.4");
+    EXPECT_TRUE(write_file(root / "DEBIAN/control",
+                           "Package: linux-image-small\nVersion: 1\nArchitecture: amd64\nMaintainer: t <t@t>\n"
+                           "Description: a kernel\n"));
+    const fs::path file = dir_.path() / "linux-image-small_1_amd64.deb";
+    const auto built =
+        holdfast::run({.argv = {"dpkg-deb", "-Znone", "--build", root, file}}, Deadline::after(Millis(60'000)));
+    EXPECT_TRUE(built && built->status.success()) << (built ? built->err : "");
+    return file;
+  }
+
+  /// A commit whose kernel is the stored one of that name.
+  std::string commit(const std::string& kernel, const std::string& what) const {
+    const fs::path image = image_of(kernel);
     std::error_code failed;
     fs::copy_file(image, tree() / "boot.image", fs::copy_options::overwrite_existing, failed);
     EXPECT_FALSE(failed) << kernel << " " << image;
@@ -106,8 +143,20 @@ type = "branch"
 tree = "linux"
 branch = "main"
 
+[[kernel]]
+name = "deb"
+type = "package"
+package = "./linux-image-small_1_amd64.deb"
+
+[[entry]]
+name = "packed"
+kernels = ["deb"]
+hosts = ["qemu"]
+cases = "LiveUpdate.MemfdKeepsItsBytes"
+
 [[entry]]
 name = "smoke"
+kernels = ["main"]
 hosts = ["qemu"]
 devices = ["e1000e"]
 cases = "Preserve.DeviceKeepsItsAddress:LiveUpdate.MemfdKeepsItsBytes"
@@ -117,12 +166,14 @@ budget = "5m"
 
 [[entry]]
 name = "soak"
+kernels = ["main"]
 hosts = ["qemu"]
 cases = "Soak.*"
 soak = 2
 
 [[entry]]
 name = "too-much"
+kernels = ["main"]
 hosts = ["qemu"]
 cases = "Addresses.PlainKexecMovesNothing"
 budget = "1s"
@@ -155,6 +206,7 @@ argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
 
 TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   const std::string good = commit("reference", "all is well");
+  package();
   const fs::path file = plan();
   const Output first = night(file);
   ASSERT_EQ(first.status.code, 0) << first.out << first.err;
@@ -190,6 +242,7 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
 
 TEST_F(Nights, AMistakeTouchesNothing) {
   commit("reference", "all is well");
+  package();
   const Output wrong = night(plan("\n[[quarantine]]\ncase = \"x\"\n"));
   EXPECT_EQ(wrong.status.code, 2);
   EXPECT_THAT(wrong.err, AllOf(HasSubstr("nightly.toml:"), HasSubstr("unknown key 'case'; did you mean 'cases'?")));

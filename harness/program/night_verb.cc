@@ -231,8 +231,10 @@ Result<int> night_verb(Program& program, const RunOptions& options) {
     show(program, plan, runs);
     return 0;
   }
-  const fs::path out = fs::absolute(options.out).lexically_normal();
-  TRY(make_dirs(out));
+  TRY(make_dirs(options.out));
+  std::error_code failed;
+  const fs::path out = fs::canonical(options.out, failed);  // paths in the night are relative to it
+  if (failed) return system_error(fmt::format("find {}", options.out.string()), failed.value());
   const auto lock = TRY(FileLock::try_take(out / fmt::format(".night-{}.lock", plan.name)));
   if (!lock) {
     return lab_error("night", fmt::format("a night of {} is under way in {}", plan.name, out.string()))
