@@ -1,9 +1,9 @@
 // Does a nightly plan run by itself, night after night, and is a regression told with its case, fingerprint and range?
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/fake_mail_server.h"
 #include "harness/base/digest.h"
 #include "harness/base/text.h"
 #include "harness/e2e/program.h"
@@ -45,17 +45,6 @@ class Nights : public testing::Test {
     ASSERT_TRUE(write_file(tree() / "Makefile", kMakefile));
     ASSERT_TRUE(write_file(tree() / "Kconfig", "config PCI\n\tbool \"PCI\"\n"));
     git({"init", "-q", "-b", "main"});
-    sink_said_ = dir_.path() / "port";
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    const Fd read_end(ends[0]);
-    sink_life_ = Fd(ends[1]);
-    const Fd said = *open_file(sink_said_, O_WRONLY | O_CREAT);
-    auto sink = Process::start({.argv = {"python3", source_dir() / "harness/e2e/mail_sink.py", inbox()},
-                                .stdin_fd = read_end.get(),
-                                .stdout_fd = said.get()});
-    ASSERT_TRUE(sink) << sink.error().what;
-    sink_.emplace(*std::move(sink));
   }
 
   /// What the nights of this test have put into the cache.
@@ -73,19 +62,6 @@ class Nights : public testing::Test {
   }
 
   fs::path tree() const { return dir_.path() / "linux"; }
-  fs::path inbox() const { return dir_.path() / "inbox"; }
-  std::string mail() const {
-    const auto text = read_file(inbox());
-    return text ? *text : "";
-  }
-  std::string port() const {
-    const auto limit = Deadline::after(Millis(30'000));
-    while (!limit.expired()) {
-      if (const auto text = read_file(sink_said_); text && text->ends_with('\n')) return std::string(trim(*text));
-      wait_until(limit.at_most(Millis(20)));
-    }
-    return {};
-  }
 
   std::string git(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"git", "-C", tree(), "-c", "user.name=t", "-c", "user.email=t@t"});
@@ -184,13 +160,13 @@ nights = 2
 [report]
 mail = ["kernel@lab.example"]
 from = "holdfast@lab.example"
-sendmail = ["msmtp", "--host=127.0.0.1", "--port={}", "--from=holdfast@lab.example", "-t"]
+sendmail = ["{}"]
 site = "site"
 
 [[report.command]]
 argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
 {})",
-                                         port(), dir_.path().string(), more);
+                                         join(server_.sendmail(), "\", \""), dir_.path().string(), more);
     EXPECT_TRUE(write_file(dir_.path() / "nightly.toml", text));
     return dir_.path() / "nightly.toml";
   }
@@ -199,9 +175,7 @@ argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
 
   TempDir dir_ = *TempDir::create("holdfast-nights");
   Program program_;
-  fs::path sink_said_;
-  Fd sink_life_;
-  std::optional<Process> sink_;
+  fake::MailServer server_;
 };
 
 TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
@@ -210,19 +184,20 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   const fs::path file = plan();
   const Output first = night(file);
   ASSERT_EQ(first.status.code, 0) << first.out << first.err;
-  EXPECT_THAT(mail(), AllOf(HasSubstr("RCPT TO:<kernel@lab.example>"), HasSubstr("Subject: [holdfast] small: all well"),
-                            HasSubstr("Live updates in a row"), HasSubstr("2 live updates"),
-                            HasSubstr("out of time: the budget of 1 s of entry too-much is used up")));
+  EXPECT_THAT(server_.mail(),
+              AllOf(HasSubstr("RCPT TO:<kernel@lab.example>"), HasSubstr("Subject: [holdfast] small: all well"),
+                    HasSubstr("Live updates in a row"), HasSubstr("2 live updates"),
+                    HasSubstr("out of time: the budget of 1 s of entry too-much is used up")));
   const auto reports = read_junit(program_.junit());
   EXPECT_EQ(reports.at("Preserve.e1000e.DeviceKeepsItsAddress").verdict, "passed");
   EXPECT_EQ(reports.at("Addresses.PlainKexecMovesNothing").verdict, "skipped");
-  ASSERT_TRUE(write_file(inbox(), ""));
+  server_.forget();
 
   commit("reference", "harmless");
   const std::string bad = commit("faults", "preserve oopses");
   const Output second = night(file);
   EXPECT_EQ(second.status.code, 1) << second.out << second.err;
-  const std::string told = mail();
+  const std::string told = server_.mail();
   EXPECT_THAT(
       told, AllOf(HasSubstr("Subject: [holdfast] small: 1 new failure;"), HasSubstr("New failures: 1 case in 1 group"),
                   HasSubstr("kernel.oops "), HasSubstr(std::string(kCase) + "  on qemu/main..main smoke"),
@@ -251,7 +226,7 @@ TEST_F(Nights, AMistakeTouchesNothing) {
   EXPECT_EQ(shown.status.code, 0) << shown.err;
   EXPECT_THAT(shown.out, AllOf(HasSubstr("smoke main..main"), HasSubstr(kCase), HasSubstr("kernel main: main of")));
   EXPECT_FALSE(fs::exists(program_.latest()));
-  EXPECT_EQ(mail(), "");
+  EXPECT_EQ(server_.mail(), "");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fixtures/fake_mail_server.h"
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
@@ -71,6 +72,18 @@ TEST(SendMail, HandsTheMessageToTheProgram) {
   const std::string file = dir.path() / "mail";
   ASSERT_TRUE(send_mail({"sh", "-c", "cat > \"$0\"", file}, sample(), soon()));
   EXPECT_EQ(*read_file(file), mail_message(sample()));
+}
+
+TEST(SendMail, ReachesAServerThroughWhatSpeaksToIt) {
+  const fake::MailServer server;
+  Mail mail = sample();
+  mail.text = "one\n.\nFrom here on\n";
+  const auto sent = send_mail(server.sendmail(), mail, soon());
+  ASSERT_TRUE(sent) << sent.error().what;
+  const std::string came = server.mail();
+  EXPECT_THAT(came, AllOf(HasSubstr("MAIL FROM:<holdfast@lab.example>"), HasSubstr("RCPT TO:<a@lab.example>"),
+                          HasSubstr("RCPT TO:<b@lab.example>"), HasSubstr("Subject: [holdfast] lab: all well\n"),
+                          EndsWith("\n\none\n.\nFrom here on\n")));
 }
 
 TEST(SendMail, SaysWhatWentWrong) {
