@@ -69,12 +69,14 @@ std::string budget_text(const std::optional<std::chrono::seconds>& budget) {
 }
 
 void show(Program& program, const lab::NightPlan& plan, const std::vector<NightRun>& runs) {
-  std::vector<std::vector<std::string>> rows{{"RUN", "TARGET", "CASE", "REPEAT", "BUDGET"}};
+  std::vector<std::vector<std::string>> rows{{"RUN", "TARGET", "CASE", "REPEAT", "BUDGET", "PLAN"}};
   for (const NightRun& run : runs) {
     const lab::NightEntry& entry = *run.job.entry;
     for (const PlannedCase& one : run.plan.cases) {
-      rows.push_back(
-          {run.job.name(), one.target, one.id.key(), std::to_string(entry.repeat), budget_text(entry.budget)});
+      // What depends on kernels is seen when they are there.
+      const bool skipped = !one.skip_reason.empty() && !one.info->needs.other_kernel;
+      rows.push_back({run.job.name(), one.target, one.id.key(), std::to_string(entry.repeat), budget_text(entry.budget),
+                      skipped ? "skip: " + one.skip_reason : "run"});
     }
   }
   reports::print_table(program.out, rows);
@@ -157,6 +159,7 @@ class NightUnderWay {
   }
 
   void prepare(const lab::NightKernel& kernel) {
+    kernels_of_["kernels/" + kernel.name] = {kernel.name, kernel.name};
     const auto began = Deadline::Clock::now();
     reports::Progress progress(program_.out, "kernel " + kernel.name);
     const ProgressSink show = [&](const Progress& now) {
