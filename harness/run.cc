@@ -80,7 +80,10 @@ class Execution {
         several_targets_(targets.size() > 1),
         queue_(targets, names_of(custodians), controller.stop) {
     for (const PlannedCase* planned : longest_first(plan, targets, settings_.before)) {
-      if (planned->skip_reason.empty()) {
+      const auto known = settings_.settled_before.find({planned->target, planned->id});
+      if (known != settings_.settled_before.end()) {
+        count(known->second);
+      } else if (planned->skip_reason.empty()) {
         queue_.add(*planned, settings_.retry_infra);
       } else {
         skip(*planned, planned->skip_reason);
@@ -249,13 +252,14 @@ class Execution {
   }
 
   void finish(CaseSettled settled) {
-    {
-      const std::scoped_lock lock(mutex_);
-      tally_.add(settled.verdict.outcome);
-    }
-    const Outcome outcome = settled.verdict.outcome;
-    if (outcome == Outcome::kFailed || outcome == Outcome::kFlaky) failed_ = true;
+    count(settled.verdict.outcome);
     gate_.on(std::move(settled));
+  }
+
+  void count(Outcome outcome) {
+    const std::scoped_lock lock(mutex_);
+    tally_.add(outcome);
+    if (outcome == Outcome::kFailed || outcome == Outcome::kFlaky) failed_ = true;
   }
 
   std::string replay(const PlannedCase& planned) const {

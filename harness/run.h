@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/base/deadline.h"
@@ -36,6 +37,8 @@ struct RunSettings {
   TimesBefore before;                             ///< what the cases took in an earlier run, as far as it is known
   std::vector<Allowance> allowances;              ///< the lab's ignore list, as the cases' processes read it
   Properties properties;
+  /// Cases of the plan that an earlier run in the same folder settled, by target: they count, and do not run again.
+  std::map<std::pair<std::string, CaseId>, Outcome> settled_before;
 
   /// Those of a target; stops the program when there are none.
   const TargetSettings& of(const std::string& target) const { return targets.at(target); }

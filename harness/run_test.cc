@@ -108,6 +108,18 @@ TEST_F(CarryOut, AKernelFailureIsExitOne) {
   EXPECT_EQ(witness_.settled.size(), 2U) << "the rest must still run";
 }
 
+TEST_F(CarryOut, CountsWhatWasSettledBeforeAndDoesNotRunItAgain) {
+  settings_.settled_before = {{{"vm", {"Suite", "Case", "0"}}, Outcome::kFailed},
+                              {{"elsewhere", {"Suite", "Case", "1"}}, Outcome::kFailed}};
+  script(ends_with(Verdict::passed()));
+  EXPECT_EQ(run(2), 1) << "a failure of before is one of the whole";
+  ASSERT_EQ(witness_.settled.size(), 1U);
+  EXPECT_EQ(witness_.settled[0].id.device, "1");
+  settings_.failfast = true;
+  EXPECT_EQ(run(2), 1);
+  EXPECT_EQ(witness_.settled[1].verdict.outcome, Outcome::kSkipped) << "it failed before";
+}
+
 TEST_F(CarryOut, NotesEachEntryOfTheIgnoreListThatMatchedNothing) {
   settings_.allowances = {{.kind = "warn", .title = "used*", .reason = "known", .source = "lab.toml:1:1"},
                           {.kind = "warn", .title = "stale*", .reason = "mended", .source = "lab.toml:5:1"}};
