@@ -11,6 +11,7 @@
 #include "reports/history/comparison.h"
 #include "reports/history/flakiness.h"
 #include "reports/history/merge.h"
+#include "reports/history/parts.h"
 #include "reports/history/trend.h"
 #include "reports/html/html_report.h"
 #include "reports/junit.h"
@@ -28,6 +29,16 @@ PhaseLog phases_of(const JournalEvents& log) {
   return phases;
 }
 
+/// A part of a whole must not be taken for the whole: it is said in the report, and by the exit code.
+void tell_missing(JournalEvents& log, const std::vector<std::string>& missing) {
+  for (const std::string& sentence : missing) {
+    log.events.insert(log.events.end() - 1, Note{Note::Level::kWarning, sentence});
+    log.times.insert(log.times.end() - 1, log.times.back());
+  }
+  auto& ended = std::get<RunEnded>(log.events.back());
+  if (ended.exit_code != 1 && ended.exit_code != 130) ended.exit_code = 2;
+}
+
 }  // namespace
 
 Result<ReportAnswer> report_html(const fs::path& run, const fs::path& out) {
@@ -37,12 +48,7 @@ Result<ReportAnswer> report_html(const fs::path& run, const fs::path& out) {
   return ReportAnswer{.text = file.string() + "\n", .exit_code = 0};
 }
 
-Result<ReportAnswer> report_merge(const std::vector<fs::path>& runs, const fs::path& out) {
-  const std::vector<RunResults> all = TRY(read_all_results(runs));
-  std::vector<const RunResults*> each;
-  for (const RunResults& one : all) each.push_back(&one);
-  if (each.empty()) return usage_error("there is no run to merge").because("name run folders or JUnit files");
-  const JournalEvents log = merged(std::move(each));
+Result<ReportAnswer> write_merged(const JournalEvents& log, const fs::path& out) {
   const RunRecord record = record_of(log);
   const int code = record.ended() ? record.ended()->exit_code : 0;
   const fs::path base = TRY(absolute_path("."));
@@ -54,6 +60,17 @@ Result<ReportAnswer> report_merge(const std::vector<fs::path>& runs, const fs::p
   TRY(write_file_atomic(folder / "summary.txt", summary));
   TRY(write_file_atomic(folder / "report.html", run_page(record, phases_of(log), folder)));
   return ReportAnswer{.text = summary, .exit_code = code};
+}
+
+Result<ReportAnswer> report_merge(const std::vector<fs::path>& runs, const fs::path& out) {
+  std::vector<RunResults> all = TRY(read_all_results(runs));
+  if (all.empty()) return usage_error("there is no run to merge").because("name run folders or JUnit files");
+  const auto missing = TRY(fit_together(all));
+  std::vector<const RunResults*> each;
+  for (const RunResults& one : all) each.push_back(&one);
+  JournalEvents log = merged(std::move(each));
+  if (!missing.empty()) tell_missing(log, missing);
+  return write_merged(log, out);
 }
 
 Result<ReportAnswer> report_compare(const fs::path& a, const fs::path& b) {

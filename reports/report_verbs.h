@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
+#include "reports/journal.h"
 #include "reports/kcidb.h"
 
 namespace holdfast::reports {
@@ -24,8 +25,11 @@ Result<ReportAnswer> report_html(const std::filesystem::path& run, const std::fi
 
 /// report merge RUN... [--out DIR]: one report of several runs, by the rules of history/merge.h. With DIR: junit.xml,
 /// summary.txt and report.html in it, and the summary as text; without: junit.xml as text. Exit code: that of a run
-/// which had them all.
+/// which had them all; 2 when a shard is missing and nothing failed. Errors: as fit_together() as well.
 Result<ReportAnswer> report_merge(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
+
+/// The reports of runs that were merged already, as report_merge() has them.
+Result<ReportAnswer> write_merged(const JournalEvents& log, const std::filesystem::path& out);
 
 /// report compare A B: what is different in B. Exit code 1 on new failures, else 2 when B could not judge what A did.
 Result<ReportAnswer> report_compare(const std::filesystem::path& a, const std::filesystem::path& b);
