@@ -11,10 +11,6 @@
 namespace holdfast {
 namespace {
 
-/// What a guest costs beside its own memory: QEMU, its translation cache (a quarter of the guest's memory, for the
-/// sizes in question), the process of the case.
-constexpr int kOverheadMib = 300;
-
 /// MiB that programs may still take, page cache included; a great number when it is not told.
 int available_mib(std::string_view meminfo) {
   for (const std::string_view line : split(meminfo, '\n')) {
@@ -29,7 +25,7 @@ int available_mib(std::string_view meminfo) {
 
 int machines_at_once(int cores, std::string_view meminfo, int cpus_each, int memory_mib_each) {
   const int by_cores = cores / std::max(1, cpus_each);
-  const int by_memory = available_mib(meminfo) / (memory_mib_each + kOverheadMib);
+  const int by_memory = available_mib(meminfo) / (memory_mib_each + kMachineOverheadMib);
   return std::max(1, std::min(by_cores, by_memory));
 }
 
