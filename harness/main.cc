@@ -46,6 +46,7 @@ struct Verbs {
     return 0;
   }
   Result<int> operator()(const RunOptions& options) { return run_verb(program, options); }
+  Result<int> operator()(const SubmitOptions& options) { return submit_verb(program, options); }
   Result<int> operator()(const CaseOptions& options) { return case_verb(program, options); }
   Result<int> operator()(const ListOptions& options) { return list_verb(program, options); }
   Result<int> operator()(const CheckOptions& options) { return check_verb(program, options); }

@@ -13,6 +13,7 @@
 #include "harness/options/report_options.h"
 #include "harness/options/series_options.h"
 #include "harness/plan.h"
+#include "harness/shard.h"
 
 namespace holdfast {
 
@@ -50,6 +51,9 @@ struct RunOptions {
   bool failfast = false;
   bool force = false;  ///< takes devices of this machine that are in use
   double timeout_scale = 1.0;
+  std::optional<Shard> shard;          ///< run this part of the plan only
+  std::filesystem::path times;         ///< a run that says what cases take, to deal shards by; or empty
+  std::filesystem::path continue_dir;  ///< the run's folder, to go on in what another left there; or empty
   std::filesystem::path out = "out";
   std::filesystem::path junit;  ///< a further copy of junit.xml, or empty
   std::string junit_dialect = "strict";
@@ -57,6 +61,17 @@ struct RunOptions {
   bool dry_run = false;
   Verbosity verbosity = Verbosity::kNormal;
   std::vector<std::string> gtest_args;  ///< what stood behind `--`
+};
+
+/// `holdfast submit`: what `run` would do, as jobs of Slurm.
+struct SubmitOptions {
+  RunOptions run;
+  std::filesystem::path plan;        ///< of a night, or empty
+  std::vector<std::string> kernels;  ///< each with all targets and cases; empty: as `run` chooses
+  int tasks = 0;                     ///< of each array; 0: as many as the expected times ask for
+  std::vector<std::string> sbatch;   ///< further words for each sbatch
+  bool no_wait = false;
+  std::filesystem::path merge;  ///< put together what this submission's tasks left, and nothing else
 };
 
 /// The process of one case; started by the run, not by people.
@@ -119,7 +134,8 @@ struct JustPrint {
 using Options =
     std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions, KernelBuildOptions,
                  KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions,
-                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions, SeriesOptions>;
+                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions, SeriesOptions,
+                 SubmitOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

@@ -18,6 +18,7 @@ using Chosen = std::optional<Options>;
 
 // Each adds verbs to `app` that fill in `chosen` when one of them is given. `chosen` outlives the parsing.
 void add_run_verbs(CLI::App& app, Chosen& chosen);     ///< run, case
+void add_submit_verb(CLI::App& app, Chosen& chosen);   ///< submit
 void add_look_verbs(CLI::App& app, Chosen& chosen);    ///< list, check
 void add_kernel_verbs(CLI::App& app, Chosen& chosen);  ///< kernel fetch, build, list, rm
 void add_lab_verbs(CLI::App& app, Chosen& chosen);     ///< lab status, reserve, release, power, console

@@ -73,6 +73,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   app.set_help_all_flag("--help-all", "the same with all flags");
   Chosen chosen;
   add_run_verbs(app, chosen);
+  add_submit_verb(app, chosen);
   add_look_verbs(app, chosen);
   add_kernel_verbs(app, chosen);
   add_lab_verbs(app, chosen);

@@ -44,10 +44,35 @@ TEST(ParseOptions, APlanSaysItselfWhatRuns) {
   EXPECT_EQ(std::get<RunOptions>(*night).plan, "nightly.toml");
   EXPECT_FALSE(parsed({"run", "--plan", "p", "--filter", "A.*"}).ok());
   EXPECT_FALSE(parsed({"run", "--plan", "p", "--target", "n07"}).ok());
+  EXPECT_FALSE(parsed({"run", "--plan", "p", "--shard", "1/2"}).ok());
   const auto soak = parsed({"run", "--soak", "200"});
   ASSERT_TRUE(soak.ok());
   EXPECT_EQ(std::get<RunOptions>(*soak).soak, 200);
   EXPECT_FALSE(parsed({"run", "--soak", "1"}).ok());
+}
+
+TEST(ParseOptions, ShardsAreReadAndWrongOnesRefused) {
+  const auto run = parsed({"run", "--shard", "2/8", "--times", "last.xml", "--continue", "here"});
+  ASSERT_TRUE(run.ok());
+  const auto& options = std::get<RunOptions>(*run);
+  EXPECT_EQ(options.shard, (Shard{2, 8}));
+  EXPECT_EQ(options.times, "last.xml");
+  EXPECT_EQ(options.continue_dir, "here");
+  const auto wrong = parsed({"run", "--shard", "9/8"});
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_THAT(wrong.error().what, HasSubstr("'9/8' is no shard"));
+}
+
+TEST(ParseOptions, SubmitKnowsSeveralKernels) {
+  const auto parsed_options = parsed(
+      {"submit", "--kernel=a", "--kernel=b", "--tasks=24", "--no-wait", "--filter=X.*", "--sbatch=--partition=lab"});
+  ASSERT_TRUE(parsed_options.ok());
+  const auto& submit = std::get<SubmitOptions>(*parsed_options);
+  EXPECT_THAT(submit.kernels, ElementsAre("a", "b"));
+  EXPECT_THAT(submit.sbatch, ElementsAre("--partition=lab"));
+  EXPECT_EQ(submit.tasks, 24);
+  EXPECT_TRUE(submit.no_wait);
+  EXPECT_EQ(submit.run.selection.filter, "X.*");
 }
 
 TEST(ParseOptions, QuietAndVerboseExcludeEachOther) { EXPECT_FALSE(parsed({"run", "-q", "-v"}).ok()); }

@@ -31,9 +31,28 @@ void add_soak(CLI::App& verb, int& soak) {
 void add_plan(CLI::App& verb, std::filesystem::path& plan) {
   CLI::Option* option =
       verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")->type_name("FILE");
-  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak"}) {
+  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard", "--continue"}) {
     verb.get_option(other)->excludes(option);
   }
+}
+
+void add_parts(CLI::App& verb, RunOptions& run) {
+  verb.add_option_function<std::string>(
+          "--shard",
+          [&run](const std::string& text) {
+            const auto shard = shard_from(text);
+            if (!shard) throw CLI::ValidationError("--shard", shard.error().what + ": " + shard.error().hint);
+            run.shard = *shard;
+          },
+          "run the I-th of N parts of the cases; `report merge` makes a whole of them")
+      ->type_name("I/N");
+  verb.add_option("--times", run.times, "an earlier run, the same for all shards, by whose times they are balanced")
+      ->type_name("RUN")
+      ->group(kFurther);
+  verb.add_option("--continue", run.continue_dir,
+                  "the run's own folder: cases that a run there has settled are not run again")
+      ->type_name("DIR")
+      ->group(kFurther);
 }
 
 void add_run(CLI::App& app, Chosen& chosen) {
@@ -49,6 +68,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   add_kernels(verb, run.kernels);
   add_machine(verb, run.machine);
   add_cold(verb, run.machine);
+  add_parts(verb, run);
   verb.add_option("--repeat", run.repeat, "run each case so many times; all must pass")->check(CLI::Range(1, 100000));
   verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")
       ->check(CLI::Range(1, 1024))
@@ -84,6 +104,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
       "  holdfast run                               every case on the built-in machine\n"
       "  holdfast run --filter 'Preserve.*' --device e1000e -v\n"
       "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
+      "  holdfast run --shard 2/8 --times last.xml  the second of eight computers\n"
       "  holdfast run --repeat 20 --failfast -- --gtest_color=no\n"
       "  holdfast run --lab lab.toml --plan nightly.toml --dry-run");
   verb.callback([options, &chosen] { chosen = *options; });

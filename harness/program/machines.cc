@@ -101,6 +101,10 @@ Result<std::vector<Machine>> chosen_machines(const std::vector<Machine>& known, 
   return chosen;
 }
 
+bool is_undivided(const Machine& machine) {
+  return machine.host != nullptr || (machine.declared != nullptr && machine.declared->takes_devices());
+}
+
 std::vector<TargetProfile> profiles_of(const std::vector<Machine>& machines) {
   std::vector<TargetProfile> profiles;
   for (const Machine& machine : machines) profiles.push_back(machine.profile);

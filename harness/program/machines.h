@@ -39,6 +39,9 @@ void place_passed(std::vector<Machine>& machines);
 /// harness.usage with the nearest name.
 Result<std::vector<Machine>> chosen_machines(const std::vector<Machine>& known, const std::vector<std::string>& names);
 
+/// Whether one run at a time can use it: a host, or a machine that is given devices of this computer.
+bool is_undivided(const Machine& machine);
+
 std::vector<TargetProfile> profiles_of(const std::vector<Machine>& machines);
 
 /// The user's choice of kernels, and where there is none the host's own.

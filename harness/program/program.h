@@ -43,6 +43,7 @@ std::filesystem::path agent_path();
 Result<int> run_verb(Program& program, const RunOptions& options);
 /// `run --plan`: all runs of a nightly plan, and who is told of them.
 Result<int> night_verb(Program& program, const RunOptions& options);
+Result<int> submit_verb(Program& program, const SubmitOptions& options);
 Result<int> case_verb(Program& program, const CaseOptions& options);
 Result<int> list_verb(Program& program, const ListOptions& options);
 Result<int> check_verb(Program& program, const CheckOptions& options);

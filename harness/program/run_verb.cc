@@ -5,6 +5,8 @@
 #include <chrono>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <set>
 
 #include "harness/base/digest.h"
 #include "harness/base/text.h"
@@ -15,9 +17,12 @@
 #include "harness/one_at_a_time.h"
 #include "harness/program/custodians.h"
 #include "harness/program/machines.h"
+#include "harness/program/own_folder.h"
 #include "harness/program/program.h"
+#include "harness/program/run_targets.h"
 #include "harness/run.h"
 #include "harness/scenario.h"
+#include "harness/shard.h"
 #include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
 #include "reports/history/expected_times.h"
@@ -33,53 +38,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Kernels as they were chosen and as they were found. An image carries its whole configuration: targets that run the
-/// same kernels share them.
-struct FoundKernels {
-  KernelOptions chosen;
-  std::shared_ptr<const Kernels> images;
-  std::shared_ptr<const PlanKernels> for_plan;
+/// What this run does of the plan.
+struct Part {
+  Plan plan;
+  Properties properties;    ///< of a shard
+  bool whole_runs = false;  ///< it is a shard of a plan in which something runs
 };
 
-/// A machine of this run with the kernels that it runs.
-struct RunTarget {
-  Machine machine;
-  FoundKernels kernels;
-};
-
-Result<FoundKernels> find_kernels(const KernelOptions& chosen, const OtherKernels& others, const Deadline& deadline) {
-  Kernels images = TRY(resolve_kernels(chosen, deadline));
-  auto for_plan = std::make_shared<const PlanKernels>(images.a, images.b, others);
-  return FoundKernels{chosen, std::make_shared<const Kernels>(std::move(images)), std::move(for_plan)};
-}
-
-Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const RunOptions& options,
-                                          const OtherKernels& others, const Deadline& deadline) {
-  std::vector<RunTarget> targets;
-  std::vector<FoundKernels> found;
-  for (Machine& machine : machines) {
-    const KernelOptions chosen = kernels_for(machine, options.kernels);
-    auto known = std::ranges::find(found, chosen, &FoundKernels::chosen);
-    if (known == found.end()) {
-      found.push_back(TRY_IN(machine.profile.name, find_kernels(chosen, others, deadline)));
-      known = std::prev(found.end());
-    }
-    machine.profile.kernels = known->for_plan;
-    targets.push_back({.machine = std::move(machine), .kernels = *known});
-  }
-  return targets;
-}
-
-std::vector<Machine> machines_of(const std::vector<RunTarget>& targets) {
-  std::vector<Machine> machines;
-  for (const RunTarget& target : targets) machines.push_back(target.machine);
-  return machines;
 }
 
 /// The cases' processes get resolved paths: what a name means may change while the run goes on.
 TargetSettings settings_of(const RunTarget& target) {
   const Kernels& kernels = *target.kernels.images;
-  return {.kernels = fmt::format("{}..{}", kernels.a.release, kernels.b.release),
+  return {.kernels = kernels_of(target),
           .case_argv = to_argv(pinned(target.kernels.chosen, kernels), target.machine.vm),
           .time_scale = target.machine.time_scale};
 }
@@ -88,21 +59,47 @@ Properties run_properties(const Program& program, const std::vector<RunTarget>& 
   std::vector<std::string> names;
   for (const RunTarget& target : targets) names.push_back(target.machine.profile.name);
   const Kernels& kernels = *targets.front().kernels.images;
-  return {{"program", fmt::format("holdfast {}", kVersion)},
-          {"command_line", shell_quote(program.argv)},
-          {"target", join(names, " ")},
-          {"kernel", fmt::format("{} ({})", kernels.a.release, kernels.a.path.string())},
-          {"next_kernel", fmt::format("{} ({})", kernels.b.release, kernels.b.path.string())},
-          {"kernel.build_id", kernels.a.build_id},
-          {"next_kernel.build_id", kernels.b.build_id}};
+  Properties properties = kernel_properties(targets);
+  properties["program"] = fmt::format("holdfast {}", kVersion);
+  properties["command_line"] = shell_quote(program.argv);
+  properties["target"] = join(names, " ");
+  properties["kernel"] = fmt::format("{} ({})", kernels.a.release, kernels.a.path.string());
+  properties["next_kernel"] = fmt::format("{} ({})", kernels.b.release, kernels.b.path.string());
+  return properties;
+}
+
+/// The user's part of the plan. All of a host, and of a machine that is given devices, goes to one shard: two would
+/// only wait for each other.
+Result<Part> part_for(const RunOptions& options, Plan plan, const std::vector<RunTarget>& targets) {
+  if (!options.shard) return Part{.plan = std::move(plan), .properties = {}};
+  std::set<std::string> undivided;
+  for (const RunTarget& target : targets) {
+    if (is_undivided(target.machine)) undivided.insert(target.machine.profile.name);
+  }
+  reports::ExpectedTimes times;
+  if (!options.times.empty()) times = TRY_IN("--times", reports::times_of_run(options.times));
+  const Deal deal = deal_plan(plan, options.shard->count, times, undivided);
+  return Part{.plan = part_of(plan, deal, options.shard->number - 1),
+              .properties = {{"shard", options.shard->text()}, {"shard.deal", deal.digest}},
+              .whole_runs = plan.to_run() > 0};
+}
+
+/// A new folder for the run, or the one that it goes on in.
+Result<void> place(RunSettings& settings, const RunOptions& options, const std::optional<OwnFolder>& own) {
+  settings.run_id = own && own->left ? own->left->run_id : random_hex(3);
+  if (own) {
+    settings.dir = own->dir;
+    if (own->left) settings.settled_before = own->left->settled;
+    return {};
+  }
+  const auto stamp = reports::folder_stamp(std::chrono::system_clock::now());
+  settings.dir = TRY(reports::create_run_folder(fs::absolute(options.out), stamp, settings.run_id));
+  return {};
 }
 
 Result<RunSettings> settings_for(const Program& program, const RunOptions& options,
                                  const std::vector<RunTarget>& targets, const OtherKernels& others) {
   RunSettings settings;
-  settings.run_id = random_hex(3);
-  const auto stamp = reports::folder_stamp(std::chrono::system_clock::now());
-  settings.dir = TRY(reports::create_run_folder(fs::absolute(options.out), stamp, settings.run_id));
   settings.retry_infra = options.retry_infra;
   settings.repeat = options.repeat;
   settings.failfast = options.failfast;
@@ -139,10 +136,13 @@ reports::ExpectedTimes expected_times(const fs::path& out, const Plan& plan) {
   return expected;
 }
 
+/// `kept`: events that the journal has already.
 Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options,
-                         reports::ExpectedTimes expected) {
+                         const std::optional<size_t>& kept, reports::ExpectedTimes expected) {
   const reports::OnTrouble tell = [&program](const Error& error) { reports::print_error(program.err, error); };
-  sinks.add(TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell)));
+  std::unique_ptr<EventSink> journal = TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell));
+  if (kept) journal = std::make_unique<reports::NewOnly>(std::move(journal), *kept);
+  sinks.add(std::move(journal));
   const auto record = std::make_shared<reports::RunRecord>();
   sinks.add(std::make_unique<reports::RecordKeeper>(record));
   const auto now = &reports::WallClock::now;
@@ -191,6 +191,38 @@ std::vector<CaseInfo> with_soak(std::vector<CaseInfo> cases, int soak) {
   return cases;
 }
 
+/// A shard of which nothing is to be run is no reason to stop a pipeline, as long as others have something.
+int shard_exit_code(const Part& part, int code) {
+  const bool nothing = code == 3 || code == 4;
+  return nothing && part.whole_runs && part.plan.to_run() == 0 ? 0 : code;
+}
+
+Result<int> carry_out_part(Program& program, const RunOptions& options, const Part& part,
+                           const std::vector<RunTarget>& targets, const lab::Inventory& inventory,
+                           const OtherKernels& others) {
+  auto expected = expected_times(options.out, part.plan);  // before this run becomes the newest
+  RunSettings settings = TRY(settings_for(program, options, targets, others));
+  settings.properties.insert(part.properties.begin(), part.properties.end());
+  settings.allowances = inventory.allowances;
+  settings.before = expected;
+  std::optional<OwnFolder> own;
+  if (!options.continue_dir.empty()) {
+    Properties same = kernel_properties(targets);
+    same.insert(part.properties.begin(), part.properties.end());
+    own.emplace(TRY(open_own_folder(options.continue_dir, same, program)));
+  }
+  TRY(place(settings, options, own));
+  const auto kept = own && own->left ? std::optional(own->left->kept.size()) : std::nullopt;
+  Broadcast sinks;
+  TRY(add_reports(sinks, program, settings, options, kept, std::move(expected)));
+  reports::Retelling all(sinks, kept ? own->left->kept : std::vector<Event>{});
+  OneAtATime events(all);
+  const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
+  const int code =
+      carry_out(part.plan, profiles_of(machines_of(targets)), {settings, events, program.stop}, custodians);
+  return shard_exit_code(part, code);
+}
+
 }  // namespace
 
 Result<int> run_verb(Program& program, const RunOptions& options) {
@@ -202,10 +234,9 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
   const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
   const auto profiles = profiles_of(machines_of(targets));
-  const std::vector<CaseInfo> cases = with_soak(all_cases(), options.soak);
-  const Plan plan = TRY(make_plan(cases, profiles, options.selection, {}));
+  Plan plan = TRY(make_plan(with_soak(all_cases(), options.soak), profiles, options.selection, {}));
   if (options.dry_run) {
-    reports::print_table(program.out, list_plan(plan).rows);
+    reports::print_table(program.out, list_plan(TRY(part_for(options, std::move(plan), targets)).plan).rows);
     return 0;
   }
   if (plan.cases.empty()) {
@@ -213,15 +244,8 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
                                           .because("`holdfast list cases` shows them all"));
     return 3;
   }
-  auto expected = expected_times(options.out, plan);  // before this run becomes the newest
-  RunSettings settings = TRY(settings_for(program, options, targets, others));
-  settings.allowances = inventory.allowances;
-  settings.before = expected;
-  Broadcast sinks;
-  TRY(add_reports(sinks, program, settings, options, std::move(expected)));
-  OneAtATime events(sinks);
-  const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
-  return carry_out(plan, profiles, {settings, events, program.stop}, custodians);
+  const Part part = TRY(part_for(options, std::move(plan), targets));
+  return carry_out_part(program, options, part, targets, inventory, others);
 }
 
 }  // namespace holdfast
