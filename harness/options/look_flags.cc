@@ -21,7 +21,7 @@ void add_look_verbs(CLI::App& app, Chosen& chosen) {
   list_verb.callback([list, &chosen] { chosen = *list; });
 
   const auto check = std::make_shared<CheckOptions>();
-  CLI::App& check_verb = *app.add_subcommand("check", "say what is missing for a run, and the command that mends it");
+  CLI::App& check_verb = *app.add_subcommand("check", "say what is missing for a run, and what mends it");
   check_verb.add_option("--target", check->targets, "look at this target only (repeatable)")->type_name("T");
   add_lab(check_verb, check->lab);
   add_kernels(check_verb, check->kernels);

@@ -45,7 +45,8 @@ void add_parts(CLI::App& verb, RunOptions& run) {
             run.shard = *shard;
           },
           "run the I-th of N parts of the cases; `report merge` makes a whole of them")
-      ->type_name("I/N");
+      ->type_name("I/N")
+      ->group(kFurther);
   verb.add_option("--times", run.times, "an earlier run, the same for all shards, by whose times they are balanced")
       ->type_name("RUN")
       ->group(kFurther);
@@ -102,9 +103,8 @@ void add_run(CLI::App& app, Chosen& chosen) {
   verb.footer(
       "Examples:\n"
       "  holdfast run                               every case on the built-in machine\n"
-      "  holdfast run --filter 'Preserve.*' --device e1000e -v\n"
+      "  holdfast run --filter 'Preserve.*' -v --shard 2/8\n"
       "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
-      "  holdfast run --shard 2/8 --times last.xml  the second of eight computers\n"
       "  holdfast run --repeat 20 --failfast -- --gtest_color=no\n"
       "  holdfast run --lab lab.toml --plan nightly.toml --dry-run");
   verb.callback([options, &chosen] { chosen = *options; });

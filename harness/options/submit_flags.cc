@@ -50,7 +50,7 @@ void add_how(CLI::App& verb, SubmitOptions& submit) {
   verb.add_option("--sbatch", submit.sbatch, "a further word for each sbatch, such as --partition=lab (repeatable)")
       ->type_name("WORD")
       ->group(kFurther);
-  verb.add_option("--out", submit.run.out, "folder for the results, which all nodes see at the same place")
+  verb.add_option("--out", submit.run.out, "folder for the results, the same on all nodes")
       ->envname("HOLDFAST_OUT")
       ->type_name("DIR")
       ->capture_default_str();
@@ -70,7 +70,7 @@ void add_submit_verb(CLI::App& app, Chosen& chosen) {
   add_how(verb, *options);
   verb.footer(
       "Examples:\n"
-      "  holdfast submit --lab lab.toml --kernel mine     hosts by licence, machines by size\n"
+      "  holdfast submit --lab lab.toml --kernel mine   hosts by licence, VMs by size\n"
       "  holdfast submit --lab lab.toml --plan night.toml --no-wait\n"
       "  holdfast submit --kernel a --kernel b --tasks 24 --dry-run");
   verb.callback([options, &chosen] { chosen = *options; });
