@@ -22,6 +22,7 @@
 #include "harness/payload/payload.h"
 #include "lab/console/serial_console.h"
 #include "lab/qemu/fork.h"
+#include "lab/qemu/lost_time.h"
 #include "lab/qemu/parts.h"
 #include "lab/qemu/snapshot_store.h"
 #include "lab/qemu/vfio_argv.h"
@@ -50,15 +51,25 @@ Result<std::string> identity_of(const fs::path& program) {
   return fmt::format("{} {} {}.{:09}", program.string(), facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
 }
 
-/// Waits for an agent on `link`, and for the end of `vm`, whichever comes first.
+/// Waits for an agent on `link`, and for the end of `vm`, whichever comes first. What the machine lost because this
+/// computer had no CPU for it is added to its time. Errors: lab.overload when that was too much.
 Result<std::unique_ptr<Agent>> wait_for_agent(Vm& vm, const std::shared_ptr<Link>& link, const std::string& not_boot_id,
-                                              const Deadline& deadline) {
+                                              Deadline deadline) {
+  LostTime lost([&vm] { return waited_for_cpu(vm.pid()); }, deadline);
   while (true) {
     auto agent = LinkAgent::adopt(link, not_boot_id, deadline.at_most(kLookEvery));
     const bool unsure = !agent && agent.error().blame == Blame::kLab;
     if (!unsure) return agent;
     TRY(vm.alive(deadline));
-    if (agent.error().kind != "timeout" || deadline.expired()) return agent;
+    if (agent.error().kind != "timeout") return agent;
+    if (!deadline.expired()) continue;
+    const auto more = lost.more(deadline.stop());
+    if (more) {
+      deadline = *more;
+      continue;
+    }
+    if (auto overload = lost.verdict()) return *std::move(overload);
+    return agent;
   }
 }
 
