@@ -49,7 +49,8 @@ std::optional<Deadline> LostTime::more(const Stop* stop) {
 
 std::optional<Error> LostTime::verdict() const {
   const Millis lost = this->lost();
-  if (lost < most_ + kWorthGiving) return std::nullopt;
+  // What is left of the wait and of what was added to it, without what was lost, is half of the wait or more.
+  if (lost <= most_ + given_) return std::nullopt;
   return lab_error("overload",
                    fmt::format("the machine was ready to run and waited {:.0f} s for a CPU of this computer: "
                                "its silence says nothing about its kernel",

@@ -34,7 +34,8 @@ class LostTime {
   /// The deadline is over: until when the machine has time yet. Nothing when it got back what it lost, and when it
   /// lost more than can be given.
   std::optional<Deadline> more(const Stop* stop);
-  /// Set when more was lost than can be given: what its silence means then.
+  /// Set when the machine lost so much that it had not even half of its time, which is more than ample: what its
+  /// silence means then. Else the kernel had its chance.
   std::optional<Error> verdict() const;
 
  private:
@@ -42,7 +43,7 @@ class LostTime {
 
   Waited waited_;
   Millis before_;
-  Millis most_;
+  Millis most_;  ///< half of the wait
   Millis given_{0};
 };
 
