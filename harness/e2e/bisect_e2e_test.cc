@@ -76,6 +76,7 @@ TEST_F(BisectUsage, AStepThatCannotBeDoneStopsGit) {
            {{"bisect-step", tree, "--filtre=x"}, "'--filter'"},
            {{"bisect-step", tree, "--filter=LiveUpdate.MemfdKeepsItsByte"}, "'LiveUpdate.MemfdKeepsItsBytes'"},
            {{"bisect-step", tree, kCase, "--runs=0"}, "--runs"},
+           {{"bisect-step", "--tree=/nonexistent/linux", kCase}, "/nonexistent/linux"},
            {{"bisect-step", tree, kCase, "--config=/nonexistent.config"}, "/nonexistent.config"}}) {
     const Output output = program.run(args);
     EXPECT_EQ(output.status.code, 128) << args.back() << output.err;

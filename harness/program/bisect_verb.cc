@@ -157,6 +157,9 @@ Result<int> bisect_verb(Program& program, const BisectOptions& options) {
 
 Result<int> bisect_verb(Program& program, const BisectStepOptions& options) {
   const Deadline patience = program.patience();
+  if (std::error_code failed; !fs::is_directory(options.what.tree, failed)) {
+    return usage_error(fmt::format("--tree: there is no folder {}", options.what.tree.string()));
+  }
   TRY(check_cases(options.what));
   const auto stopped = [&](const Error& error) {
     reports::print_error(program.err, error);
