@@ -74,6 +74,12 @@ fs::path submission_in(const fs::path& out) {
   return {};
 }
 
+long count(const std::string& text, std::string_view word) {
+  long found = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++found;
+  return found;
+}
+
 /// A task that runs on this node and has begun a case, or nothing.
 std::string busy_task(const std::string& node, const fs::path& submission) {
   const std::string running =
@@ -81,8 +87,7 @@ std::string busy_task(const std::string& node, const fs::path& submission) {
   for (const std::string_view task : split(running, '\n')) {
     for (const auto& entry : fs::directory_iterator(submission)) {
       const auto journal = read_file(entry.path() / fmt::format("task-{}", trim(task)) / "journal.jsonl");
-      const bool mid_case = journal && journal->find("case-started") != std::string::npos &&
-                            journal->find("case-settled") == std::string::npos;
+      const bool mid_case = journal && count(*journal, "case-started") > count(*journal, "attempt-ended");
       if (mid_case) return std::string(trim(task));
     }
   }
