@@ -1,7 +1,7 @@
 // Is a verdict the same whether the first kernel was booted for the case or went on from a snapshot?
 //
 // A part of the suite and of the fault switches, chosen so that each blame, each kind of machine and each reason to
-// boot is among them; `tools/detect` runs all switches, from snapshots.
+// boot is among them; `tools/detect` runs all switches from snapshots, with --cold without.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -84,6 +84,27 @@ TEST_F(SnapshotTest, ForksHaveTheConfigSpaceOfAMachineThatBooted) {
   const std::string forked = devices(false);
   EXPECT_FALSE(forked.empty());
   EXPECT_EQ(forked, devices(true));
+}
+
+/// How large the initramfs was that the kernel with this log was given.
+uint64_t ramdisk_size(const std::string& log) {
+  constexpr std::string_view kBegin = "RAMDISK: [mem 0x";
+  const size_t at = log.find(kBegin);
+  if (at == std::string::npos) return 0;
+  const std::string line = log.substr(at + kBegin.size(), log.find(']', at) - at - kBegin.size());
+  const size_t dash = line.find("-0x");
+  if (dash == std::string::npos) return 0;
+  return parse_u64(line.substr(dash + 3), 16).value_or(0) - parse_u64(line.substr(0, dash), 16).value_or(0);
+}
+
+TEST_F(SnapshotTest, NextKernelIsLoadedWithoutTheKernelFileThatThePayloadCarries) {
+  const std::string name = "Preserve.DeviceKeepsItsAddress";
+  ASSERT_EQ(program_.run({"run", "--filter", name + "/e1000e"}).status.code, 0);
+  const fs::path attempt = program_.latest() / "cases" / name / "e1000e" / "attempt-1";
+  const uint64_t before = ramdisk_size(*read_file(attempt / "dmesg.before"));
+  const uint64_t after = ramdisk_size(*read_file(attempt / "dmesg.after"));
+  EXPECT_GT(after, 0U);
+  EXPECT_LT(after * 2, before);
 }
 
 TEST_F(SnapshotTest, ThatIsBrokenIsNoMoreThanASlowerCase) {
