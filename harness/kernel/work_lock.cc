@@ -59,15 +59,20 @@ void end_children_of(const Holder& holder) {
 }  // namespace
 
 Result<std::optional<WorkLock>> WorkLock::try_take(const fs::path& path, std::string_view doing) {
+  auto lock = TRY(take_now(path, doing));
+  const Holder holder = read_holder(path);
+  if (lock || !is_dead(holder)) return lock;
+  end_children_of(holder);  // they end soon, but not at once
+  const Deadline soon = Deadline::after(std::chrono::seconds(5));
+  while (!lock && wait_until(soon.at_most(Millis(50))) == Wake::kDeadline && !soon.expired()) {
+    lock = TRY(take_now(path, doing));
+  }
+  return lock;
+}
+
+Result<std::optional<WorkLock>> WorkLock::take_now(const fs::path& path, std::string_view doing) {
   TRY(make_dirs(path.parent_path()));
   auto lock = TRY(FileLock::try_take(path));
-  if (const Holder holder = read_holder(path); !lock && is_dead(holder)) {
-    end_children_of(holder);  // they end soon, but not at once
-    const Deadline soon = Deadline::after(std::chrono::seconds(5));
-    while (!lock && wait_until(soon.at_most(Millis(50))) == Wake::kDeadline && !soon.expired()) {
-      lock = TRY(FileLock::try_take(path));
-    }
-  }
   if (!lock) return std::optional<WorkLock>();
   std::string token = random_hex(16);
   TRY(write_file_atomic(holder_file(path), fmt::format("{}\n{}\n{}\n", ::getpid(), token, doing)));
@@ -78,7 +83,7 @@ Result<WorkLock> WorkLock::take(const fs::path& path, std::string_view doing, co
                                 const ProgressSink& progress) {
   std::optional<Step> waiting;
   while (true) {
-    if (auto lock = TRY(try_take(path, doing))) return *std::move(lock);
+    if (auto lock = TRY(take_now(path, doing))) return *std::move(lock);
     const Holder holder = read_holder(path);
     std::string who =
         holder.pid > 0 ? fmt::format("process {}, which {}", holder.pid, holder.doing) : "another process";

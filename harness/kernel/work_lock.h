@@ -27,6 +27,7 @@ class WorkLock {
   void share_with(Command& command) const;
 
  private:
+  static Result<std::optional<WorkLock>> take_now(const std::filesystem::path& path, std::string_view doing);
   WorkLock(FileLock lock, std::string token) : lock_(std::move(lock)), token_(std::move(token)) {}
   FileLock lock_;
   std::string token_;
