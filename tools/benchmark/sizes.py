@@ -79,10 +79,41 @@ class Watch(threading.Thread):
         self.most[name] = max(self.most[name], value)
 
 
-def measure_fleet(figures, holdfast, build, work, kernel, hosts):
-    """One case on each of so many simulated machines, all at once, through the whole program."""
+class CaseProcesses(threading.Thread):
+    """How much memory the processes of the cases take, each, and how many there are at once."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.mib_each = 0.0
+        self.most = 0
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.wait(1.0):
+            sizes_kib = []
+            for child in children_of(self.pid):
+                try:
+                    rollup = Path(f"/proc/{child}/smaps_rollup").read_text()
+                except OSError:
+                    continue
+                sizes_kib += [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")]
+            if len(sizes_kib) >= self.most:
+                self.most = len(sizes_kib)
+                self.mib_each = sum(sizes_kib) / 1024 / max(1, len(sizes_kib))
+
+
+def children_of(pid):
+    try:
+        return [int(child) for task in os.listdir(f"/proc/{pid}/task")
+                for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def fleet_command(holdfast, build, folder, kernel, hosts):
+    """Lays out a fleet of simulated machines; the command that runs one case on each, and its environment."""
     machine = build_program(build, "holdfast-bench-machine")
-    folder = work / "fleet"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/qemu-system-x86_64").symlink_to(machine.resolve())
     inventory = folder / "lab.toml"
@@ -90,16 +121,25 @@ def measure_fleet(figures, holdfast, build, work, kernel, hosts):
     environment = dict(os.environ, PATH=f"{folder / 'bin'}:{os.environ['PATH']}",
                        HOLDFAST_FLEET_BUILD_ID=kernel["build_id"], HOLDFAST_FLEET_RELEASE=kernel["release"],
                        HOLDFAST_FLEET_BOOT_MS="5000")
+    return [holdfast, "run", "--kernel", kernel["path"], "--lab", inventory, "--jobs", "1", "-q", "--filter", FLEET_CASE,
+            "--out", folder / "out"], environment
+
+
+def measure_fleet(figures, holdfast, build, work, kernel, hosts):
+    """One case on each of so many simulated machines, all at once, through the whole program."""
+    folder = work / "fleet"
+    argv, environment = fleet_command(holdfast, build, folder, kernel, hosts)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.monotonic()
-    process = subprocess.Popen([holdfast, "run", "--kernel", kernel["path"], "--lab", inventory, "--jobs", "1", "-q",
-                                "--filter", FLEET_CASE, "--out", folder / "out"],
-                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    watch = Watch(process.pid)
+    process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watch, cases = Watch(process.pid), CaseProcesses(process.pid)
     watch.start()
+    cases.start()
     output = process.communicate(timeout=LIMIT_S)[0]
     took = time.monotonic() - begin
+    cases.over.set()
     watch.join()
+    cases.join()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode != 0:
         raise RuntimeError(f"the fleet: exit code {process.returncode}\n{output[-3000:]}")
@@ -112,4 +152,30 @@ def measure_fleet(figures, holdfast, build, work, kernel, hosts):
     figures.add("fleet_fds_per_host", watch.most["fds"] / hosts)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     figures.add("fleet_cpu_s_per_host", cpu / hosts)  # the machines' own among it
+    figures.add("fleet_case_process_mib", cases.mib_each)
+    files = [path for path in (folder / "out").rglob("*") if path.is_file() and not path.is_symlink()]
+    figures.add("fleet_files_per_result", len(files) / hosts)
+    figures.add("fleet_bytes_per_result", sum(path.stat().st_size for path in files) / hosts)
+    shutil.rmtree(folder)
+
+
+def measure_file_operations(figures, holdfast, build, work, kernel, hosts=20):
+    """What a result asks of the folder that it goes to: every call that names a file there, and every sync."""
+    folder = work / "fleet-traced"
+    argv, environment = fleet_command(holdfast, build, folder, kernel, hosts)
+    trace = work / "fleet.trace"
+    calls = "trace=%file,fsync,fdatasync"
+    code, output, _ = run_measured(["strace", "-f", "-qq", "-y", "-s", "300", "-e", calls, "-o", trace, *argv],
+                                   env=environment)
+    if code != 0:
+        raise RuntimeError(f"the traced fleet: exit code {code}\n{output[-3000:]}")
+    operations = syncs = 0
+    with trace.open(errors="replace") as lines:
+        for line in lines:
+            if str(folder / "out") in line:
+                operations += 1
+                syncs += "sync(" in line
+    figures.add("fleet_file_calls_per_result", operations / hosts)
+    figures.add("fleet_syncs_per_result", syncs / hosts)
+    trace.unlink()
     shutil.rmtree(folder)
