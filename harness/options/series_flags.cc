@@ -16,8 +16,9 @@ void add_series_verbs(CLI::App& app, Chosen& chosen) {
       verb.add_option("--mbox", options->mbox, "mails as `b4 am` or `git format-patch` leave them")->type_name("FILE");
   verb.add_option("--range", options->range, "commits of the tree instead")->type_name("A..B")->excludes(mbox);
   CLI::Option* tip = verb.add_flag("--tip", options->tip, "only the base and the last patch");
-  verb.add_flag_callback("--each", [] {}, "every patch; this is what happens anyway")->excludes(tip);
+  verb.add_flag_callback("--each", [] {}, "every patch; this is what happens anyway")->excludes(tip)->group(kFurther);
   add_case_on_tree(verb, options->what);
+  verb.get_option("--filter")->description("cases, as for `run`");
   verb.add_option("--confirm", options->confirm, "run a case that fails anew so often again, also on the patch before")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str()
