@@ -102,6 +102,7 @@ class NightUnderWay {
     const std::string name = dir_.filename().string();
     night_.run_id = name.substr(name.rfind('-') + 1);
     night_.dir = dir_;
+    night_.begun = std::chrono::system_clock::now();
     night_.properties = {{reports::kNightPlan, plan.name},
                          {"night.plan_sha256", sha256(plan.text)},
                          {"program", fmt::format("holdfast {}", kVersion)},

@@ -66,7 +66,8 @@ class NightLog {
                        .skipped = 0,
                        .properties = night_.properties};
     for (const DoneJob& job : night_.jobs) started.planned += static_cast<int>(job.planned.size());
-    log_.times.insert(log_.times.begin(), log_.times.empty() ? now : log_.times.front());
+    const auto first = log_.times.empty() ? now : log_.times.front();
+    log_.times.insert(log_.times.begin(), night_.begun.value_or(first));
     log_.events.insert(log_.events.begin(), std::move(started));
     const Tally tally = record_of(log_).tally();
     log_.times.push_back(log_.times.back());

@@ -57,6 +57,7 @@ struct Night {
   KnownFailure known = {};
   std::vector<std::string> warnings = {};
   bool interrupted = false;
+  std::optional<WallClock::time_point> begun = {};  ///< nothing: when the first of its runs did
   std::chrono::milliseconds took{0};
 };
 

@@ -82,11 +82,13 @@ TEST_F(Nights, TellWhatDidNotFitAndWhy) {
 TEST_F(Nights, CountAKernelThatIsNotThere) {
   Night whole{.run_id = "n", .dir = path(), .properties = {{kNightPlan, "lab"}}};
   whole.kernels.push_back({.name = "main", .verdict = Verdict::from(kernel_error("build", "it does not compile"))});
+  whole.begun = WallClock::time_point(std::chrono::seconds(1'000'000'000));
   const JournalEvents log = night_log(std::move(whole));
   const RunRecord record = record_of(log);
   EXPECT_EQ(record.tally().failed, 1);
   EXPECT_EQ(record.ended()->exit_code, 1);
   EXPECT_TRUE(record.suites().contains("kernels/main"));
+  EXPECT_EQ(iso_utc(log.times.front()), "2001-09-09T01:46:40Z") << "the night's own begin";
 }
 
 TEST_F(Nights, ARegressionIsToldWithItsFingerprintRangeAndBisection) {
