@@ -29,9 +29,11 @@ void add_soak(CLI::App& verb, int& soak) {
 
 /// What a plan says instead.
 void add_plan(CLI::App& verb, std::filesystem::path& plan) {
-  CLI::Option* option =
-      verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")->type_name("FILE");
-  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard", "--continue"}) {
+  CLI::Option* option = verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")
+                             ->type_name("FILE")
+                             ->group(kFurther);
+  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard",
+                            "--continue"}) {
     verb.get_option(other)->excludes(option);
   }
 }
@@ -105,7 +107,6 @@ void add_run(CLI::App& app, Chosen& chosen) {
       "  holdfast run                               every case on the built-in machine\n"
       "  holdfast run --filter 'Preserve.*' -v --shard 2/8\n"
       "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
-      "  holdfast run --repeat 20 --failfast -- --gtest_color=no\n"
       "  holdfast run --lab lab.toml --plan nightly.toml --dry-run");
   verb.callback([options, &chosen] { chosen = *options; });
 }
