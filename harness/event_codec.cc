@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "harness/base/nesting.h"
 #include "harness/base/text.h"
 
 namespace holdfast {
@@ -307,26 +308,6 @@ Error malformed(std::string_view line, std::string_view problem) {
       .with("line", printable(line.substr(0, 400)));
 }
 
-/// How deep brackets nest, outside of strings. Checked before parsing, so that a hostile line costs no more than its
-/// length: events are seven levels deep at most.
-bool nests_deeper_than(std::string_view line, int limit) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '[' || c == '{') && ++depth > limit) {
-      return true;
-    } else if (!in_string && (c == ']' || c == '}')) {
-      --depth;
-    }
-  }
-  return false;
-}
-
 template <class T>
 Result<Event> read_as(const Json& object, std::string_view name, std::string_view line) {
   T event;
@@ -362,7 +343,7 @@ std::string encode(const Event& event) {
 }
 
 Result<Event> decode_event(std::string_view line) {
-  constexpr int kDeepest = 16;
+  constexpr int kDeepest = 16;  // events are seven levels deep at most
   if (line.size() > kEventLineLimit) return malformed(line, fmt::format("a line of {} bytes", line.size()));
   if (nests_deeper_than(line, kDeepest)) return malformed(line, fmt::format("nested deeper than {}", kDeepest));
   const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "harness/base/nesting.h"
 #include "harness/wire/codec_json.h"
 
 namespace holdfast::wire {
@@ -12,27 +13,6 @@ namespace {
 constexpr int kMaxDepth = 24;
 
 Error wire_error(std::string what) { return harness_error("wire", std::move(what)); }
-
-/// How deep lists and objects are nested in `text`, whatever else may be wrong with it.
-int depth(std::string_view text) {
-  int now = 0;
-  int deepest = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      deepest = std::max(deepest, ++now);
-    } else if (c == '}' || c == ']') {
-      --now;
-    }
-  }
-  return deepest;
-}
 
 /// `text`, short enough for a sentence.
 std::string excerpt(std::string_view text) {
@@ -98,7 +78,8 @@ Error wrong_member(const std::string& where, std::string_view why) {
 std::string to_text(const Json& tree) { return tree.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Result<Json> parse_object(std::string_view text) {
-  if (depth(text) > kMaxDepth) return wire_error(fmt::format("a message is nested deeper than {} levels", kMaxDepth));
+  if (nests_deeper_than(text, kMaxDepth))
+    return wire_error(fmt::format("a message is nested deeper than {} levels", kMaxDepth));
   try {
     Json tree = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!tree.is_object()) return wire_error(fmt::format("a message is no JSON object: {}", excerpt(text)));
