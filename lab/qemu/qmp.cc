@@ -11,6 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "harness/base/nesting.h"
 #include "harness/base/text.h"
 
 namespace holdfast::lab {
@@ -20,9 +21,13 @@ using nlohmann::json;
 
 constexpr size_t kLineCap = size_t{16} << 20;
 constexpr size_t kEventCap = 1000;
+constexpr size_t kEventDataCap = size_t{64} << 10;  ///< what an event says of itself is a line or two
+constexpr size_t kAnswerCap = 16;                   ///< answers that nobody waits for any more
+constexpr int kDeepest = 64;
 
-/// A JSON object, or null when the text is none.
+/// A JSON object, or null when the text is none, or nested deeper than any that QEMU sends.
 json parse(std::string_view text) {
+  if (nests_deeper_than(text, kDeepest)) return {};
   json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
   return value.is_object() ? value : json();
 }
@@ -42,10 +47,16 @@ Error not_qmp(std::string_view line) {
 
 /// The three numbers in {"QMP": {"version": {"qemu": {"major": 7, ...}}}}.
 std::string version_in(const json& greeting) {
-  const json numbers = greeting.value(json::json_pointer("/QMP/version/qemu"), json::object());
+  // Step by step: a pointer into the tree throws where there is a list on the way.
+  const json* numbers = &greeting;
+  for (const char* key : {"QMP", "version", "qemu"}) {
+    const auto found = numbers->find(key);
+    if (found == numbers->end()) return "unknown";
+    numbers = &*found;
+  }
   const auto number = [&](const char* key) {
-    const auto found = numbers.find(key);
-    return found != numbers.end() && found->is_number_integer() ? found->get<int>() : 0;
+    const auto found = numbers->find(key);
+    return found != numbers->end() && found->is_number_integer() ? found->get<int>() : 0;
   };
   return fmt::format("{}.{}.{}", number("major"), number("minor"), number("micro"));
 }
@@ -134,12 +145,15 @@ Result<std::string> Qmp::status(const Deadline& deadline) {
 }
 
 void Qmp::take_in() {
-  while (!ended_ && wait_readable(socket_.get(), Deadline::after(Millis(0))) == Wake::kReady) {
-    if (!read_some()) break;
-  }
-  while (auto line = take_line()) {
-    if (!take_event(*line)) answers_.push_back(std::move(*line));
-  }
+  // Line by line while it is read: what comes faster than it is asked for must not pile up.
+  do {
+    while (auto line = take_line()) {
+      if (take_event(*line)) continue;
+      if (answers_.size() == kAnswerCap) answers_.pop_front();
+      answers_.push_back(std::move(*line));
+    }
+    if (ended_ || buffer_.size() > kLineCap) return;
+  } while (wait_readable(socket_.get(), Deadline::after(Millis(0))) == Wake::kReady && read_some());
 }
 
 std::optional<Qmp::Event> Qmp::next_event() {
@@ -156,6 +170,7 @@ Result<Qmp::Event> Qmp::await_event(const std::vector<std::string>& names, const
       if (std::ranges::find(names, event->name) != names.end()) return *std::move(event);
     }
     const std::string waited_for = fmt::format("event {} from QEMU", join(names, " or "));
+    if (buffer_.size() > kLineCap) return not_qmp(buffer_);
     if (ended_) return lab_error("qmp", fmt::format("no {}: it closed its control channel", waited_for));
     const Wake wake = wait_readable(socket_.get(), deadline);
     if (wake != Wake::kReady) return wait_error(wake, waited_for);
@@ -187,6 +202,7 @@ bool Qmp::take_event(const std::string& line) {
   if (event.name.empty()) return false;
   const json data = message.value("data", json::object());
   event.data = dump(data);
+  if (event.data.size() > kEventDataCap) event.data = "{}";
   if (event.name == "SHUTDOWN") shutdown_reason_ = text_at(data, "reason");
   if (events_.size() == kEventCap) events_.pop_front();
   events_.push_back(std::move(event));
@@ -194,16 +210,17 @@ bool Qmp::take_event(const std::string& line) {
 }
 
 std::optional<std::string> Qmp::take_line() {
-  const size_t newline = buffer_.find('\n', scanned_);
-  if (newline == std::string::npos) {
-    scanned_ = buffer_.size();
-    return std::nullopt;
+  while (true) {
+    const size_t newline = buffer_.find('\n', scanned_);
+    if (newline == std::string::npos) {
+      scanned_ = buffer_.size();
+      return std::nullopt;
+    }
+    std::string line(trim(std::string_view(buffer_).substr(0, newline)));
+    buffer_.erase(0, newline + 1);
+    scanned_ = 0;
+    if (!line.empty()) return line;
   }
-  std::string line(trim(std::string_view(buffer_).substr(0, newline)));
-  buffer_.erase(0, newline + 1);
-  scanned_ = 0;
-  if (line.empty()) return take_line();
-  return line;
 }
 
 bool Qmp::read_some() {

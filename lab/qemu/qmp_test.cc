@@ -186,5 +186,45 @@ TEST(Qmp, EndsTheWaitForAnEventWithTheDeadlineOrTheSocket) {
   EXPECT_EQ(qmp->await_event({"DEVICE_DELETED"}, soon()).error().type(), "lab.qmp");
 }
 
+/// A client of something that says this and hangs up.
+Result<Qmp> client_of(const std::string& bytes) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
+  const Fd qemu(ends[0]);
+  std::jthread writer([&] {
+    static_cast<void>(write_all(qemu.get(), bytes));
+    ::shutdown(qemu.get(), SHUT_WR);
+  });
+  auto qmp = Qmp::open(Fd(ends[1]), soon());
+  if (qmp) qmp->take_in();
+  writer.join();
+  return qmp;
+}
+
+const std::string kBegun = std::string(kGreeting) + R"({"return": {}, "id": 1})" + "\n";
+
+TEST(Qmp, BearsEmptyLinesWithoutEnd) {
+  auto qmp = client_of(kBegun + std::string(300'000, '\n') + R"({"event": "STOP"})" + "\n");
+  ASSERT_TRUE(qmp);
+  EXPECT_EQ(qmp->await_event({"STOP"}, soon())->name, "STOP");
+}
+
+TEST(Qmp, TakesNoTextOfBracketsAlone) {
+  const std::string deep(1'000'000, '[');
+  auto qmp = client_of(kBegun + R"({"event": "STOP", "data": {"a": )" + deep + "\n" + R"({"event": "RESUME"})" + "\n");
+  ASSERT_TRUE(qmp);
+  EXPECT_EQ(qmp->next_event()->name, "RESUME");
+  EXPECT_EQ(client_of(R"({"QMP": )" + deep + "\n").error().type(), "lab.qmp");
+}
+
+TEST(Qmp, KeepsNoEventAsLongAsItLikes) {
+  const std::string data(1'000'000, 'x');
+  auto qmp = client_of(kBegun + R"({"event": "STOP", "data": {"a": ")" + data + "\"}}\n");
+  ASSERT_TRUE(qmp);
+  const auto event = qmp->next_event();
+  ASSERT_TRUE(event);
+  EXPECT_LT(event->data.size(), 100'000U);
+}
+
 }  // namespace
 }  // namespace holdfast::lab
