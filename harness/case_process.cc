@@ -17,6 +17,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "harness/base/withheld.h"
 #include "harness/event_codec.h"
 
 namespace holdfast {
@@ -162,6 +163,7 @@ Result<AttemptEnded> attempt_in_process(const Attempt& attempt, const std::files
   Pipe pipe = TRY(make_pipe());
   const int events_fd = pipe.write_end.get();
   Process process = TRY(Process::start({.argv = argv_for(attempt, controller.settings, events_fd),
+                                        .env = withheld_variables(),  // it reads the inventory's secrets itself
                                         .stdout_fd = output.get(),
                                         .stderr_fd = output.get(),
                                         .keep_fds = {events_fd}}));

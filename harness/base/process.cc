@@ -29,6 +29,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/base/withheld.h"
 
 namespace holdfast {
 namespace {
@@ -107,12 +108,13 @@ class ChildSetup {
   pid_t parent_;
 };
 
-/// This process's environment with `added` over it.
+/// This process's environment, but for what is withheld, with `added` over it.
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& added) {
   std::vector<std::string> merged;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) merged.emplace_back(text);
+    const std::string name(text.substr(0, text.find('=')));
+    if (!added.contains(name) && !is_withheld(name)) merged.emplace_back(text);
   }
   for (const auto& [name, value] : added) merged.push_back(fmt::format("{}={}", name, value));
   return merged;

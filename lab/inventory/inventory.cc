@@ -9,10 +9,12 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/base/withheld.h"
 #include "harness/kernel/data_dir.h"
 #include "lab/inventory/host_reader.h"
 #include "lab/inventory/sections.h"
 #include "lab/inventory/vm_reader.h"
+#include "lab/secret.h"
 
 namespace holdfast::lab {
 namespace fs = std::filesystem;
@@ -181,7 +183,13 @@ Result<Inventory> read_inventory(const fs::path& file) {
   if (file.empty()) return parse_inventory("", "");
   const auto text = read_file(file, kLargestFile);
   if (!text) return usage_error(fmt::format("--lab: {}", text.error().what));
-  return parse_inventory(*text, file.string());
+  auto inventory = TRY(parse_inventory(*text, file.string()));
+  for (const Host& host : inventory.hosts) {
+    for (const SecretSource& secret : secrets_of(host)) {
+      if (!secret.variable.empty()) withhold_variable(secret.variable);
+    }
+  }
+  return inventory;
 }
 
 }  // namespace holdfast::lab

@@ -54,7 +54,8 @@ struct Inventory {
 /// relative in it is relative to the folder of that file. Reads the files that it includes, and touches nothing else.
 Result<Inventory> parse_inventory(std::string_view text, const std::string& name);
 
-/// The same from a file. Without one (an empty path) the inventory is empty.
+/// The same from a file. Without one (an empty path) the inventory is empty. The variables that secrets are in are
+/// withheld from the programs that this one starts (harness/base/withheld.h).
 Result<Inventory> read_inventory(const std::filesystem::path& file);
 
 }  // namespace holdfast::lab
