@@ -132,7 +132,9 @@ std::string errno_name(int errnum) {
 namespace {
 
 /// Length of the well-formed UTF-8 sequence that `text` begins with, or 0. No surrogates, nothing over U+10FFFF, no
-/// overlong forms (Unicode 15, table 3-7), and not the two code points that XML 1.0 leaves out: U+FFFE, U+FFFF.
+/// overlong forms (Unicode 15, table 3-7), and not the two code points that XML 1.0 leaves out: U+FFFE, U+FFFF. Nor
+/// those that make a reader see another text than is there: line separators, and what turns the direction of what
+/// follows (Unicode Technical Report 36, section 2.8): U+2028..202E, U+2066..2069.
 size_t utf8_length(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const auto tail = [&](size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
@@ -145,6 +147,8 @@ size_t utf8_length(std::string_view text) {
     const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
     const unsigned high = lead == 0xED ? 0x9F : 0xBF;
     if (!tail(1, low, high) || !tail(2)) return 0;
+    if (lead == 0xE2 && byte(1) == 0x80 && tail(2, 0xA8, 0xAE)) return 0;
+    if (lead == 0xE2 && byte(1) == 0x81 && tail(2, 0xA6, 0xA9)) return 0;
     return lead == 0xEF && byte(1) == 0xBF && byte(2) >= 0xBE ? 0 : 3;
   }
   if (lead >= 0xF0 && lead <= 0xF4) {

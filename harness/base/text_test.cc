@@ -91,5 +91,14 @@ TEST(LastLines, CountsFromTheEnd) {
   EXPECT_EQ(last_lines("", 3), "");
 }
 
+TEST(Printable, ShowsWhatWouldTurnTheTextAround) {
+  EXPECT_EQ(printable("passed\u202Edeliaf"), "passed\\xe2\\x80\\xaedeliaf");
+  for (const char* hidden : {"\u2028", "\u2029", "\u202A", "\u202E", "\u2066", "\u2069"}) {
+    EXPECT_EQ(printable(hidden).substr(0, 4), "\\xe2") << printable(hidden);
+  }
+  for (const char* plain : {"\u2013", "\u2027", "\u202F", "\u2065", "\u206A", "\u20AC"})
+    EXPECT_EQ(printable(plain), plain);
+}
+
 }  // namespace
 }  // namespace holdfast
