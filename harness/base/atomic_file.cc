@@ -18,7 +18,9 @@ constexpr size_t kBuffer = size_t{1} << 18;
 
 Result<AtomicFile> AtomicFile::create(std::filesystem::path path) {
   std::filesystem::path beside = fmt::format("{}.{}.new", path.string(), ::gettid());
-  Fd fd = TRY(open_file(beside, O_WRONLY | O_CREAT | O_TRUNC));
+  // Never through a link, or into a file, that somebody else has put there: others may write to a lab's folders.
+  ::unlink(beside.c_str());
+  Fd fd = TRY(open_file(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW));
   return AtomicFile(std::move(path), std::move(beside), std::move(fd));
 }
 

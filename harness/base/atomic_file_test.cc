@@ -1,7 +1,9 @@
 // Is a file that is replaced in one step always a whole one?
 #include "harness/base/atomic_file.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "harness/base/file.h"
 
@@ -51,6 +53,18 @@ TEST_F(AtomicFileTest, SaysWhatCouldNotBeReplaced) {
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().what.find(file_.string()), std::string::npos);
   EXPECT_FALSE(AtomicFile::create(dir_.path() / "no" / "folder"));
+}
+
+TEST_F(AtomicFileTest, WritesThroughNoLinkThatSomebodyLaidThere) {
+  namespace fs = std::filesystem;
+  const fs::path victim = dir_.path() / "victim";
+  ASSERT_TRUE(write_file(victim, "untouched"));
+  const fs::path path = dir_.path() / "report";
+  fs::create_symlink(victim, fmt::format("{}.{}.new", path.string(), ::gettid()));
+  ASSERT_TRUE(write_file_atomic(path, "new"));
+  EXPECT_EQ(*read_file(victim), "untouched");
+  EXPECT_EQ(*read_file(path), "new");
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(path)));
 }
 
 }  // namespace

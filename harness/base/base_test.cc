@@ -100,6 +100,13 @@ TEST(TempDir, IsGoneAfterwards) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(TempDir, IsItsOwnersAlone) {
+  const TempDir one = *TempDir::create();
+  const TempDir other = *TempDir::create();
+  EXPECT_NE(one.path(), other.path());
+  EXPECT_EQ(std::filesystem::status(one.path()).permissions(), std::filesystem::perms::owner_all);
+}
+
 TEST(FileLock, IsHeldByOneAtATime) {
   const TempDir dir = *TempDir::create();
   const auto path = dir.path() / "lock";
