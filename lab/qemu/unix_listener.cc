@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,7 +21,10 @@ Result<UnixListener> UnixListener::create(const std::filesystem::path& folder, s
   Fd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   Fd client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!listening || !client) return system_error("make a socket", errno);
-  if (::bind(listening.get(), address.get(), sizeof address.address) != 0) {
+  // A socket that is bound gets its own mode (unix_bind() in net/unix/af_unix.c of Linux): who may connect to QEMU's
+  // control channel may do all that QEMU may.
+  const bool owned = ::fchmod(listening.get(), 0600) == 0;
+  if (!owned || ::bind(listening.get(), address.get(), sizeof address.address) != 0) {
     return system_error(fmt::format("make socket {}", path.string()), errno);
   }
   UnixListener made(path, std::move(listening), std::move(client));

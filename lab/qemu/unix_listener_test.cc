@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <array>
 
@@ -56,6 +57,17 @@ TEST(UnixListener, SaysWhichFolderIsNotThere) {
   const auto listener = UnixListener::create("/no/such/folder", "x.sock");
   ASSERT_FALSE(listener);
   EXPECT_NE(listener.error().what.find("/no/such/folder"), std::string::npos);
+}
+
+TEST(UnixListener, LetsOnlyItsOwnerConnectWhateverTheUmask) {
+  const auto dir = TempDir::create();
+  const mode_t before = ::umask(0);
+  ASSERT_TRUE(write_file(dir->path() / "control", ""));
+  const auto listener = UnixListener::create(dir->path(), "x.sock");
+  ::umask(before);
+  ASSERT_TRUE(listener);
+  EXPECT_EQ(fs::status(dir->path() / "x.sock").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_NE(fs::status(dir->path() / "control").permissions() & fs::perms::others_read, fs::perms::none);
 }
 
 }  // namespace
