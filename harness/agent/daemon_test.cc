@@ -1,6 +1,7 @@
 // Does the real agent, run as a daemon, answer what it should, refuse what it should, and survive all of it?
 #include "harness/agent/daemon.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <set>
 
 #include "harness/agent_client.h"
 #include "harness/base/digest.h"
@@ -127,6 +129,38 @@ TEST_F(AgentDaemon, LetsOnlyItsOwnerConnect) {
   struct stat status{};
   ASSERT_EQ(::stat(socket_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+/// The inodes of a process's sockets.
+std::set<std::string> sockets_of(pid_t pid) {
+  std::set<std::string> inodes;
+  for (const auto& entry : fs::directory_iterator(fmt::format("/proc/{}/fd", pid))) {
+    std::error_code gone;
+    const std::string leads_to = fs::read_symlink(entry.path(), gone).string();
+    if (leads_to.starts_with("socket:[")) inodes.insert(leads_to.substr(8, leads_to.size() - 9));
+  }
+  return inodes;
+}
+
+/// Those of `inodes` that a table of /proc/net has.
+size_t listed_in(const std::string& table, const std::set<std::string>& inodes) {
+  const auto text = read_file(table);
+  size_t count = 0;
+  for (const std::string_view line : split(text ? std::string_view(*text) : std::string_view(), '\n')) {
+    for (const std::string_view word : split(line, ' ')) count += inodes.contains(std::string(word)) ? 1 : 0;
+  }
+  return count;
+}
+
+TEST_F(AgentDaemon, ListensNowhereElse) {
+  const auto agent = connect();
+  const auto sockets = sockets_of(process_->pid());
+  EXPECT_EQ(sockets.size(), 2U) << "one that listens, one that serves";
+  EXPECT_EQ(listed_in("/proc/net/unix", sockets), 2U) << "and so they would be found in the other tables";
+  for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6", "/proc/net/raw",
+                            "/proc/net/packet", "/proc/net/netlink"}) {
+    EXPECT_EQ(listed_in(table, sockets), 0U) << table;
+  }
 }
 
 // ---- what is wrong is refused, and kills nobody

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -16,6 +17,16 @@ namespace fs = std::filesystem;
 namespace {
 bool is_sha256(std::string_view text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// Files that are sent may be run: nobody else may be able to put any there, or a link in the folder's place.
+Result<void> make_own_folder(const fs::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return system_error(fmt::format("create folder {}", folder.string()), errno);
+  struct stat there{};
+  if (::lstat(folder.c_str(), &there) != 0) return system_error(fmt::format("look at {}", folder.string()), errno);
+  if (S_ISDIR(there.st_mode) && there.st_uid == ::geteuid() && (there.st_mode & 022) == 0) return {};
+  return system_error(fmt::format("{} is not a folder of this user's own", folder.string()), EACCES);
 }
 }  // namespace
 
@@ -37,9 +48,7 @@ Result<Fd> Files::open(const std::string& sha256) const {
 Result<void> Files::begin(const wire::Put& piece) {
   upload_.reset();
   if (!is_sha256(piece.sha256)) return bad_request(fmt::format("\"{}\" is no SHA-256 in hex", piece.sha256));
-  if (::mkdir(work_.c_str(), 0700) != 0 && errno != EEXIST) {
-    return system_error(fmt::format("create folder {}", work_.string()), errno);
-  }
+  TRY(make_own_folder(work_));
   upload_ = Upload{.sha256 = piece.sha256,
                    .total = piece.total_size,
                    .received = 0,

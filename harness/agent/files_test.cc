@@ -114,5 +114,17 @@ TEST_F(FilesTest, RemovesWhatWasSentWhenToldTo) {
   EXPECT_FALSE(fs::exists(work()));
 }
 
+TEST_F(FilesTest, KeepsNothingWhereOthersCouldPutSomething) {
+  const std::string sum(64, 'a');
+  fs::create_directory_symlink(folder_->path(), work());
+  EXPECT_THAT(put(sum, 0, "ab").error().what, HasSubstr("is not a folder of this user's own"));
+  fs::remove(work());
+  fs::create_directory(work());
+  fs::permissions(work(), fs::perms::all);
+  EXPECT_FALSE(put(sum, 0, "ab"));
+  fs::permissions(work(), fs::perms::owner_all);
+  EXPECT_TRUE(put(sum, 0, "ab")) << "its own";
+}
+
 }  // namespace
 }  // namespace holdfast::agent
