@@ -18,6 +18,8 @@ namespace {
 constexpr Millis kAliveLimit{5000};
 /// How long an agent may take to answer on a serial line, three times over.
 constexpr Millis kRollCallLimit{6000};
+/// As much of a kernel's log is kept: a kernel's own buffer is smaller, unless it was told to have more.
+constexpr size_t kLargestLog = size_t{16} << 20;
 }  // namespace
 
 Running::Running(Scenario& scenario, std::unique_ptr<Agent> agent, const KernelImage& kernel)
@@ -90,11 +92,15 @@ std::filesystem::path Scenario::file_for_kexec(std::string_view stem, std::strin
 Result<void> Scenario::fetch_log(Agent& agent, const Deadline& deadline) {
   while (true) {
     const auto part = TRY(agent.call(wire::Kmsg{.from_seq = log_next_}, deadline));
-    const std::string_view text(reinterpret_cast<const char*>(part.blob.data()), part.blob.size());
+    std::string_view text(reinterpret_cast<const char*>(part.blob.data()), part.blob.size());
+    // An agent whose kernel is broken may tell of more and more.
+    const bool full = log_.size() + text.size() > kLargestLog;
+    if (full) text = text.substr(0, kLargestLog - log_.size());
     log_ += text;
     crashes_.log_grew(text);
+    const bool goes_on = part.next_seq > log_next_;
     log_next_ = part.next_seq;
-    if (part.complete || part.blob.empty()) return {};
+    if (part.complete || part.blob.empty() || full || !goes_on) return {};
   }
 }
 

@@ -207,5 +207,18 @@ TEST_F(Steps, SayThatALoadHadToBeRefused) {
   EXPECT_EQ(scenario_->load_refused(*running).error().type(), "kernel.accepted");
 }
 
+TEST_F(Steps, KeepAsMuchOfAKernelsLogAsThereIsRoomForWhenItNeverEnds) {
+  FakeKernel endless = kernel("two", "bbbb");
+  endless.log = std::string((4 << 20) - 1, 'x') + "\n";
+  endless.log_never_ends = true;
+  script(std::move(endless));
+  {
+    EXPECT_TRUE(boot_and_kexec());
+  }
+  EXPECT_TRUE(scenario_->close());
+  EXPECT_LE(std::filesystem::file_size(dir_.path() / "dmesg.after"), 16U << 20);
+  EXPECT_GE(std::filesystem::file_size(dir_.path() / "dmesg.after"), 8U << 20);
+}
+
 }  // namespace
 }  // namespace holdfast
