@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "harness/base/file.h"
+#include "lab/terminal_filter.h"
 
 namespace holdfast::lab {
 namespace {
@@ -66,6 +67,30 @@ std::string read_piece(int fd) {
   return got > 0 ? std::string(piece.data(), static_cast<size_t>(got)) : std::string();
 }
 
+/// What shows a console. It is readable again when this object is destroyed, whatever it was given.
+class ShownTerminal {
+ public:
+  explicit ShownTerminal(int fd) : fd_(fd) {
+    if (::isatty(fd) == 1) filter_.emplace();
+  }
+  ~ShownTerminal() {
+    if (used_) static_cast<void>(write_all(fd_, filter_->restore()));
+  }
+  ShownTerminal(const ShownTerminal&) = delete;
+  ShownTerminal& operator=(const ShownTerminal&) = delete;
+
+  std::string what_to_show(const std::string& said) {
+    if (!filter_) return said;
+    used_ = true;
+    return filter_->pass(said);
+  }
+
+ private:
+  int fd_;
+  std::optional<TerminalFilter> filter_;
+  bool used_ = false;
+};
+
 }  // namespace
 
 Result<RawTerminal> RawTerminal::enter(int fd) {
@@ -114,6 +139,7 @@ std::string EscapeFilter::pass(std::string_view typed) {
 Result<Detached> attach_terminal(int input, int output, Fd console, const Stop& stop) {
   const RawTerminal raw = TRY(RawTerminal::enter(input));
   EscapeFilter filter;
+  ShownTerminal terminal(output);
   while (true) {
     std::array<pollfd, 3> fds{{{.fd = stop.fd(), .events = POLLIN, .revents = 0},
                                {.fd = console.get(), .events = POLLIN, .revents = 0},
@@ -126,7 +152,7 @@ Result<Detached> attach_terminal(int input, int output, Fd console, const Stop& 
     if (fds[1].revents != 0) {
       const std::string said = read_piece(console.get());
       if (said.empty()) return Detached::kClosed;
-      TRY_IN("the terminal", write_all(output, said));
+      TRY_IN("the terminal", write_all(output, terminal.what_to_show(said)));
     }
     if (fds[2].revents != 0) {
       const std::string typed = read_piece(input);

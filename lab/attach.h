@@ -45,7 +45,8 @@ class EscapeFilter {
 /// Why an attached terminal came off: kTyped "~.", kClosed by the console's side, kInput at its end, kStopped.
 enum class Detached { kTyped, kClosed, kInput, kStopped };
 
-/// Copies between a terminal and a console's socket until one of these. The terminal is raw meanwhile. Errors: lab.io.
+/// Copies between a terminal and a console's socket until one of these. The terminal is raw meanwhile, and gets what a
+/// TerminalFilter lets through; an output that is none gets every byte. Errors: lab.io.
 Result<Detached> attach_terminal(int input, int output, Fd console, const Stop& stop);
 
 }  // namespace holdfast::lab

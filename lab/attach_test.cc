@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "harness/base/file.h"
+#include "lab/terminal_filter.h"
 
 namespace holdfast::lab {
 namespace {
@@ -90,6 +91,32 @@ TEST_F(Attach, CarriesBothWaysAndEndsWhenTyped) {
   ASSERT_TRUE(end);
   EXPECT_EQ(*end, Detached::kTyped);
   EXPECT_FALSE(is_raw());
+}
+
+TEST_F(Attach, ShowsNoEscapeThatATerminalActsOn) {
+  std::string shown;
+  std::jthread person([this, &shown] {
+    await_raw();
+    EXPECT_TRUE(write_all(machine_.get(), "\x1b]52;c;cm0gLXJm\a\x1b[31mred\x1b[6n\x05!\x1b[c"));
+    shown = read_from(keyboard_, 9);
+    EXPECT_TRUE(write_all(keyboard_.get(), "~."));
+  });
+  EXPECT_EQ(*attach(), Detached::kTyped);
+  person.join();
+  EXPECT_EQ(shown, "\x1b[31mred!");
+  const std::string afterwards = read_from(keyboard_, TerminalFilter().restore().size());
+  EXPECT_EQ(afterwards, TerminalFilter().restore()) << "what was shown leaves no trace";
+}
+
+TEST_F(Attach, GivesAPipeEveryByte) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const Fd reader(ends[0]);
+  const Fd output(ends[1]);
+  ASSERT_TRUE(write_all(machine_.get(), "\x1b[6n!"));
+  ::shutdown(machine_.get(), SHUT_WR);
+  EXPECT_EQ(*attach_terminal(terminal_.get(), output.get(), std::move(console_), stop_), Detached::kClosed);
+  EXPECT_EQ(read_from(reader, 5), "\x1b[6n!");
 }
 
 TEST_F(Attach, EndsWithTheConsole) {
