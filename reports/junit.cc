@@ -27,8 +27,14 @@ void set(pugi::xml_node node, const char* name, std::string_view value) {
   node.append_attribute(name).set_value(printable(value).c_str());
 }
 
+/// Text from anywhere. What a server would take for the name of a file that it is to attach is no such name any more: a
+/// console that says [[ATTACHMENT|/some/key]] would have it published.
 void set_text(pugi::xml_node node, std::string_view text) {
-  node.append_child(pugi::node_pcdata).set_value(printable(text).c_str());
+  constexpr std::string_view kNotation = "[[ATTACHMENT|";
+  std::string clean = printable(text);
+  for (size_t at = clean.find(kNotation); at != std::string::npos; at = clean.find(kNotation, at))
+    clean.insert(at + 1, 1, ' ');
+  node.append_child(pugi::node_pcdata).set_value(clean.c_str());
 }
 
 void add_property(pugi::xml_node properties, std::string_view name, std::string_view value) {
@@ -221,7 +227,7 @@ void fill_case(pugi::xml_node testcase, const CaseSettled& settled, const Settin
   add_outcome(testcase, settled);
   add_other_attempts(testcase, settled);
   const std::string attached = attachments(setting.record.started().out_dir, settled, setting.base);
-  if (!attached.empty()) set_text(testcase.append_child("system-out"), attached);
+  if (!attached.empty()) testcase.append_child("system-out").text().set(printable(attached).c_str());
 }
 
 Properties facts_of(const SuiteRecord& suite, const RunRecord& record) {

@@ -259,6 +259,19 @@ TEST(JunitXml, AttachesTheFilesOfEachAttempt) {
               HasSubstr("[[ATTACHMENT|" + (attempt / "pci.diff").string() + "]]"));
 }
 
+TEST(JunitXml, AttachesNothingThatContentNames) {
+  const std::string bait = "[[ATTACHMENT|/etc/ssh/key]]";
+  const std::vector<Event> events = {
+      sample::run_started("/nowhere"), Note{Note::Level::kWarning, "the target said " + bait},
+      sample::settled(sample::kKeeps,
+                      {Verdict::from(kernel_error("oops", bait).with("console", "a\n" + bait + "\n"))})};
+  const std::string xml = xml_of(events);
+  const Parsed parsed(xml);
+  EXPECT_THAT(parsed.value("//failure"), HasSubstr("\n[ [ATTACHMENT|/etc/ssh/key]]\n"));
+  EXPECT_THAT(parsed.value("//system-err"), HasSubstr("the target said [ [ATTACHMENT|"));
+  EXPECT_EQ(parsed.value("//system-out"), "");
+}
+
 TEST(JunitXml, PutsFileLineAndPropertiesToTheCaseInTheExtendedDialect) {
   CaseSettled event = sample::settled(sample::kKeeps, {Verdict::passed()});
   event.attempts[0].properties["case.file"] = "cases/preserve.cc";

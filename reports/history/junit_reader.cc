@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <pugixml.hpp>
+#include <set>
 #include <utility>
 
 #include "harness/base/text.h"
@@ -156,6 +157,7 @@ class Suite {
   /// case's.
   Result<void> read(JournalEvents& into) {
     for (const pugi::xml_node testcase : node_.children("testcase")) TRY(add_case(testcase));
+    for (const CaseId& id : repeated_) settle_again(cases_.at(id));  // once, however often it was repeated
     for (const pugi::xml_node property : node_.child("properties").children("property")) {
       add_property(attribute(property, "name"), attribute(property, "value"));
     }
@@ -201,7 +203,7 @@ class Suite {
         attempt.where.attempt = static_cast<int>(attempts.size()) + 1;
         attempts.push_back(std::move(attempt));
       }
-      settle_again(known->second);
+      repeated_.insert(id);
     }
     return {};
   }
@@ -298,6 +300,7 @@ class Suite {
   Properties facts_;
   std::map<CaseId, CaseSettled> cases_;
   std::vector<CaseId> order_;
+  std::set<CaseId> repeated_;
   std::multimap<std::string, CaseId> keys_;
 };
 
