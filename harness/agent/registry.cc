@@ -9,23 +9,6 @@
 
 namespace holdfast::agent {
 
-Registry all_verbs() {
-  Registry registry;
-  add_system_verbs(registry);
-  add_kexec_verbs(registry);
-  add_pci_verbs(registry);
-  add_vfio_verbs(registry);
-  add_iommufd_verbs(registry);
-  add_irq_verbs(registry);
-  add_memfd_verbs(registry);
-  add_luo_verbs(registry);
-  add_holder_verbs(registry);
-  add_register_verbs(registry);
-  add_crash_verbs(registry);
-  add_host_verbs(registry);
-  return registry;
-}
-
 Result<wire::Message> Registry::dispatch(State& state, const wire::Envelope& envelope, wire::Bytes blob) const {
   const auto found = handlers_.find(envelope.name);
   if (found != handlers_.end()) return found->second(state, envelope, std::move(blob));
