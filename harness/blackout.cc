@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "harness/crash/crash_lines.h"
+#include "harness/crash/crash_patterns.h"
+#include "harness/crash/whereabouts.h"
 #include "harness/wire/verbs_clock.h"
 
 namespace holdfast {
@@ -14,34 +15,38 @@ namespace {
 /// How much of the console is looked at: more than a kernel prints on its way out.
 constexpr size_t kConsoleLimit = size_t{4} << 20;
 
-/// A time stamp is taken from another clock than CLOCK_BOOTTIME, which begins a little later.
-constexpr double kClocksApart = 0.5;
-
 /// The regions of a vfio file that are BARs. Source: include/uapi/linux/vfio.h of Linux 7.3.
 constexpr uint32_t kBars = 6;
 
-/// What a kernel says before and with its first message. Source: arch/x86/boot/compressed/misc.c and kaslr.c, and
-/// init/version.c of Linux 7.3.
-constexpr std::array<std::string_view, 4> kFirstWords{"Linux version ", "early console in extract_kernel",
-                                                      "Decompressing Linux", "Physical KASLR "};
+/// What is said before a kernel's first message. Source: arch/x86/boot/compressed/misc.c and kaslr.c of Linux 7.3.
+constexpr std::array<std::string_view, 3> kDecompressor{"early console in extract_kernel", "Decompressing Linux",
+                                                        "Physical KASLR "};
 
 /// Behind the last byte of `text` that is no line end or blank.
 size_t trimmed_end(std::string_view text) { return text.find_last_not_of(std::string_view("\r\n \t\0", 5)) + 1; }
 
-}  // namespace
-
-size_t find_next_kernel(std::string_view console, Millis uptime) {
-  const double old_clock = std::chrono::duration<double>(uptime).count();
+/// As find_next_kernel, for who knows the seconds since the old kernel's leave at which each byte came.
+size_t next_kernel_in(std::string_view console, Millis uptime, const SinceMark& since) {
+  LogMark asked;
+  asked.start = LogMark::Start::kKexec;
+  asked.uptime = std::chrono::duration<double>(uptime).count();
+  asked.since = since;
+  crash::Whereabouts whereabouts({asked});
   crash::LineReader lines(console);
+  bool stamped = false;
   for (crash::LogLine line; lines.next(line);) {
-    if (std::ranges::any_of(kFirstWords, [&](std::string_view words) { return line.text.starts_with(words); })) {
-      return line.offset;
-    }
-    if (line.time.empty()) continue;
-    if (std::strtod(std::string(line.time).c_str(), nullptr) + kClocksApart < old_clock) return line.offset;
+    const bool unpacks = std::ranges::any_of(kDecompressor, [&](auto words) { return line.text.starts_with(words); });
+    whereabouts.pass(line);
+    if (crash::is_banner(line, stamped)) whereabouts.banner_was_due();
+    if (unpacks || whereabouts.kernel() > 0) return line.offset;
+    stamped = stamped || line.stamped;
   }
   return std::string_view::npos;
 }
+
+}  // namespace
+
+size_t find_next_kernel(std::string_view console, Millis uptime) { return next_kernel_in(console, uptime, {}); }
 
 void Blackout::tell(std::string_view name, Time at, const std::string& device) {
   const auto since = std::chrono::duration_cast<Millis>(at - left_->at);
@@ -57,7 +62,11 @@ void Blackout::left(const std::optional<Agent::Departure>& departure, int kexec)
 
 void Blackout::tell_console() {
   const std::string said = console_.slice(console_from_, console_from_ + kConsoleLimit);
-  const size_t next = find_next_kernel(said, left_->uptime);
+  const SinceMark since = [this](size_t offset) -> std::optional<double> {
+    const auto at = console_.came_at(console_from_ + offset);
+    return at ? std::optional(std::chrono::duration<double>(*at - left_->at).count()) : std::nullopt;
+  };
+  const size_t next = next_kernel_in(said, left_->uptime, since);
   // Where the next kernel does not show, a byte could be of either.
   if (next == std::string::npos) return;
   if (const size_t end = trimmed_end(std::string_view(said).substr(0, next)); end > 0) {

@@ -168,6 +168,17 @@ TEST_F(BlackoutTest, NamesTheSecondKexec) {
   EXPECT_EQ(milestone_of("agent"), "agent");
 }
 
+TEST_F(BlackoutTest, KnowsTheNextKernelOfAYoungOne) {
+  blackout_.asked();
+  left_ = Clock::now() - milliseconds(3000);
+  blackout_.left(Agent::Departure{.at = left_, .uptime = milliseconds(800)}, 1);
+  console_.print("[    0.900000] kexec_core: Starting new kernel\n", after(100));
+  console_.print("[    0.600000] the first word of a quiet kernel\n", after(900));
+  arrive(/*is_init=*/false);
+  EXPECT_THAT(told_, ElementsAre(Pair("exec", 0), Pair("a-last-byte", 100), Pair("b-first-byte", 900),
+                                 Pair("agent", testing::Gt(900))));
+}
+
 TEST(FindNextKernel, KnowsItByBannerDecompressorOrClock) {
   const milliseconds uptime{5000};
   const auto begin = [&](std::string_view old, std::string_view next) {

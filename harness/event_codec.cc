@@ -1,14 +1,16 @@
 // How does an event become a line of text, and a line an event?
 //
 // Each struct lists its members once, in a function `fields`; a Writer and a Reader are taken through the same list, so
-// that the two directions cannot drift apart.
+// that the two directions cannot drift apart. A run tells millions of events: text is written as it comes, without a
+// tree in between, and read into memory that is given back at once.
 #include "harness/event_codec.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <limits>
-#include <nlohmann/json.hpp>
+#include <boost/json/src.hpp>  // the library itself: this is the one place that uses it
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -19,7 +21,7 @@ namespace holdfast {
 
 namespace {
 
-using Json = nlohmann::json;
+namespace json = boost::json;
 using std::chrono::milliseconds;
 
 /// T, const or not: a Writer visits const events, a Reader fills them in.
@@ -157,96 +159,152 @@ constexpr std::array<std::string_view, std::variant_size_v<Event>> kNames = {
     "run-started", "suite-facts",     "case-started", "phase-started", "phase-ended", "attempt-ended", "case-settled",
     "intent",      "finding-allowed", "recovery",     "note",          "run-ended",   "milestone"};
 
-/// Puts the members of one struct into a JSON object.
+/// Writes the members of one struct as those of a JSON object.
 class Writer {
  public:
+  /// Goes on behind what stands in `text`.
+  explicit Writer(std::string& text) : text_(text) {}
+
   template <class T>
   void operator()(const char* name, const T& value) {
-    object_[name] = json_of(value);
+    next();
+    text_ += '"';
+    text_ += name;
+    text_ += "\":";
+    put(value);
   }
   /// A member that journals of earlier versions do not have.
   template <class T>
   void optional(const char* name, const T& value) {
     if (!value.empty()) (*this)(name, value);
   }
-  Json take() { return std::move(object_); }
 
  private:
-  static Json json_of(const std::string& text) { return printable(text); }
-  static Json json_of(int number) { return number; }
-  static Json json_of(bool truth) { return truth; }
-  static Json json_of(milliseconds span) { return span.count(); }
-  static Json json_of(Outcome outcome) { return to_string(outcome); }
-  static Json json_of(Note::Level level) { return level == Note::Level::kWarning ? "warning" : "info"; }
+  void next() {
+    if (!text_.ends_with('{') && !text_.ends_with('[')) text_ += ',';
+  }
+  void put(const std::string& text) {
+    text_ += '"';
+    for (const char c : printable(text)) {  // of control characters it leaves tab and newline
+      if (c == '"' || c == '\\') text_ += '\\';
+      if (c == '\n') {
+        text_ += "\\n";
+      } else if (c == '\t') {
+        text_ += "\\t";
+      } else {
+        text_ += c;
+      }
+    }
+    text_ += '"';
+  }
+  void put(int number) { text_ += std::to_string(number); }
+  void put(bool truth) { text_ += truth ? "true" : "false"; }
+  void put(milliseconds span) { text_ += std::to_string(span.count()); }
+  void put(Outcome outcome) { put(std::string(to_string(outcome))); }
+  void put(Note::Level level) { text_ += level == Note::Level::kWarning ? "\"warning\"" : "\"info\""; }
   template <class T>
-  static Json json_of(const std::map<std::string, T>& map) {
-    Json object = Json::object();
-    for (const auto& [key, value] : map) object[printable(key)] = json_of(value);
-    return object;
+  void put(const std::map<std::string, T>& map) {
+    text_ += '{';
+    for (const auto& [key, value] : map) {
+      next();
+      put(key);
+      text_ += ':';
+      put(value);
+    }
+    text_ += '}';
   }
   template <class T>
-  static Json json_of(const std::vector<T>& list) {
-    Json array = Json::array();
-    for (const T& element : list) array.push_back(json_of(element));
-    return array;
+  void put(const std::vector<T>& list) {
+    text_ += '[';
+    for (const T& element : list) {
+      next();
+      put(element);
+    }
+    text_ += ']';
   }
   template <class T>
     requires std::is_class_v<T>
-  static Json json_of(const T& structure) {
-    Writer inner;
+  void put(const T& structure) {
+    text_ += '{';
+    Writer inner(text_);
     fields(inner, structure);
-    return inner.take();
+    text_ += '}';
   }
 
-  Json object_ = Json::object();
+  std::string& text_;
 };
 
-/// Fills one struct from a JSON object. The first thing that is wrong is remembered, and the rest left alone.
+/// What a value is, as messages say it.
+std::string_view kind_of(const json::value& value) {
+  if (value.is_number()) return "number";
+  switch (value.kind()) {
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "boolean";
+    case json::kind::string:
+      return "string";
+    case json::kind::array:
+      return "array";
+    default:
+      return "object";
+  }
+}
+
+std::string_view view_of(const json::string& text) { return {text.data(), text.size()}; }
+std::string_view view_of(json::string_view text) { return {text.data(), text.size()}; }
+
+/// Fills one struct from a JSON value. The first thing that is wrong is remembered, and the rest left alone.
 class Reader {
  public:
-  Reader(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
-    if (!object_.is_object()) wrong("an object");
-  }
+  Reader(const json::value& value, std::string_view name) : value_(value), name_(name) {}
 
   template <class T>
   void operator()(const char* name, T& value) {
     if (!problem_.empty()) return;
-    const auto found = object_.find(name);
-    if (found == object_.end()) {
-      problem_ = fmt::format("{}.{} is missing", path_, name);
+    const json::value* found = value_.get_object().if_contains(name);
+    if (found == nullptr) {
+      problem_ = fmt::format("{}.{} is missing", name_, name);
       return;
     }
-    Reader member(*found, fmt::format("{}.{}", path_, name), Any());
-    member.read(value);
-    problem_ = std::move(member.problem_);
+    read_part(*found, name, value);
+    if (!problem_.empty()) problem_ = fmt::format("{}.{}", name_, problem_);
   }
   template <class T>
   void optional(const char* name, T& value) {
-    if (object_.contains(name)) (*this)(name, value);
+    if (problem_.empty() && value_.get_object().contains(name)) (*this)(name, value);
   }
   const std::string& problem() const { return problem_; }
 
+  template <class T>
+    requires std::is_class_v<T>
+  void read(T& structure) {
+    if (!value_.is_object()) return wrong("an object");
+    fields(*this, structure);
+  }
+
  private:
-  struct Any {};
-  Reader(const Json& value, std::string path, Any /*any_type*/) : object_(value), path_(std::move(path)) {}
+  /// Problems are told from the part outwards, so that a path is only made when there is one.
+  template <class T>
+  void read_part(const json::value& part, std::string_view name, T& value) {
+    Reader reader(part, name);
+    reader.read(value);
+    problem_ = std::move(reader.problem_);
+  }
 
   void wrong(std::string_view wanted) {
-    problem_ = fmt::format("{} is {} where {} is wanted", path_, object_.type_name(), wanted);
+    problem_ = fmt::format("{} is {} where {} is wanted", name_, kind_of(value_), wanted);
   }
 
   void read(std::string& text) {
-    if (!object_.is_string()) return wrong("a string");
-    text = printable(object_.get_ref<const std::string&>());
+    if (!value_.is_string()) return wrong("a string");
+    text = printable(view_of(value_.get_string()));
   }
   template <class Integer>
   void read_integer(Integer& number) {
-    // An unsigned number above the range of int64 would wrap when asked for as one.
-    const bool fits = object_.is_number_integer() &&
-                      (!object_.is_number_unsigned() ||
-                       object_.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<Integer>::max())) &&
-                      std::in_range<Integer>(object_.get<int64_t>());
-    if (!fits) return wrong("an integer within its range");
-    number = static_cast<Integer>(object_.get<int64_t>());
+    // An unsigned number above the range of int64 would wrap when asked for as one: it is kept as another kind.
+    if (!value_.is_int64() || !std::in_range<Integer>(value_.get_int64())) return wrong("an integer within its range");
+    number = static_cast<Integer>(value_.get_int64());
   }
   void read(int& number) { read_integer(number); }
   void read(milliseconds& span) {
@@ -255,51 +313,41 @@ class Reader {
     span = milliseconds(count);
   }
   void read(bool& truth) {
-    if (!object_.is_boolean()) return wrong("true or false");
-    truth = object_.get<bool>();
+    if (!value_.is_bool()) return wrong("true or false");
+    truth = value_.get_bool();
   }
   void read(Outcome& outcome) {
-    std::string text;
-    read(text);
-    const auto known = outcome_from(text);
+    const auto known = value_.is_string() ? outcome_from(view_of(value_.get_string())) : std::nullopt;
     if (!known) return wrong("an outcome");
     outcome = *known;
   }
   void read(Note::Level& level) {
-    std::string text;
-    read(text);
+    const std::string_view text = value_.is_string() ? view_of(value_.get_string()) : std::string_view();
     if (text != "warning" && text != "info") return wrong("a level");
     level = text == "warning" ? Note::Level::kWarning : Note::Level::kInfo;
   }
   template <class T>
   void read(std::map<std::string, T>& map) {
-    if (!object_.is_object()) return wrong("an object");
-    for (const auto& [key, value] : object_.items()) {
-      Reader element(value, fmt::format("{}.{}", path_, key), Any());
-      element.read(map[printable(key)]);
-      problem_ = std::move(element.problem_);
-      if (!problem_.empty()) return;
+    if (!value_.is_object()) return wrong("an object");
+    for (const auto& member : value_.get_object()) {
+      const std::string key = printable(view_of(member.key()));
+      read_part(member.value(), key, map[key]);
+      if (!problem_.empty()) break;
     }
+    if (!problem_.empty()) problem_ = fmt::format("{}.{}", name_, problem_);
   }
   template <class T>
   void read(std::vector<T>& list) {
-    if (!object_.is_array()) return wrong("an array");
-    for (const Json& value : object_) {
-      Reader element(value, fmt::format("{}[{}]", path_, list.size()), Any());
-      element.read(list.emplace_back());
-      problem_ = std::move(element.problem_);
-      if (!problem_.empty()) return;
+    if (!value_.is_array()) return wrong("an array");
+    for (const json::value& element : value_.get_array()) {
+      read_part(element, fmt::format("[{}]", list.size()), list.emplace_back());
+      if (!problem_.empty()) break;
     }
-  }
-  template <class T>
-    requires std::is_class_v<T>
-  void read(T& structure) {
-    if (!object_.is_object()) return wrong("an object");
-    fields(*this, structure);
+    if (!problem_.empty()) problem_ = fmt::format("{}{}", name_, problem_);
   }
 
-  const Json& object_;
-  std::string path_;
+  const json::value& value_;
+  std::string_view name_;
   std::string problem_;
 };
 
@@ -309,17 +357,17 @@ Error malformed(std::string_view line, std::string_view problem) {
 }
 
 template <class T>
-Result<Event> read_as(const Json& object, std::string_view name, std::string_view line) {
+Result<Event> read_as(const json::value& object, std::string_view name, std::string_view line) {
   T event;
-  Reader reader(object, std::string(name));
-  fields(reader, event);
+  Reader reader(object, name);
+  reader.read(event);
   if (!reader.problem().empty()) return malformed(line, reader.problem());
   return Event(std::move(event));
 }
 
 /// Tries the alternatives of Event one after another until the name matches.
 template <size_t index = 0>
-Result<Event> read_named(const Json& object, std::string_view name, std::string_view line) {
+Result<Event> read_named(const json::value& object, std::string_view name, std::string_view line) {
   if constexpr (index == std::variant_size_v<Event>) {
     return malformed(line, fmt::format("no event is called \"{}\"", name));
   } else {
@@ -328,29 +376,43 @@ Result<Event> read_named(const Json& object, std::string_view name, std::string_
   }
 }
 
+constexpr std::string_view kBegin = "{\"event\":\"";
+
 }  // namespace
 
 std::string encode(const Event& event) {
-  Json object = std::visit(
-      [](const auto& body) {
-        Writer writer;
-        fields(writer, body);
-        return writer.take();
-      },
-      event);
-  object["event"] = kNames[event.index()];
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string line = fmt::format("{}{}\"", kBegin, kNames[event.index()]);
+  Writer writer(line);
+  std::visit([&](const auto& body) { fields(writer, body); }, event);
+  line += '}';
+  return line;
+}
+
+std::string_view told_name(std::string_view line) {
+  // Within a string of the line each quotation mark has a backslash before it: this cannot be text.
+  constexpr std::string_view kMember = "\"event\":\"";
+  constexpr size_t kFarthest = 48;  // behind what a journal puts in front
+  const size_t at = line.substr(0, kFarthest).find(kMember);
+  if (at == std::string_view::npos || line.substr(0, at).rfind('{') != 0) return {};
+  line.remove_prefix(at + kMember.size());
+  const size_t end = line.find('"');
+  return end == std::string_view::npos ? std::string_view() : line.substr(0, end);
 }
 
 Result<Event> decode_event(std::string_view line) {
-  constexpr int kDeepest = 16;  // events are seven levels deep at most
+  constexpr size_t kDeepest = 16;  // events are seven levels deep at most
   if (line.size() > kEventLineLimit) return malformed(line, fmt::format("a line of {} bytes", line.size()));
-  if (nests_deeper_than(line, kDeepest)) return malformed(line, fmt::format("nested deeper than {}", kDeepest));
-  const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (object.is_discarded()) return malformed(line, "no JSON");
-  const auto name = object.is_object() ? object.find("event") : object.end();
-  if (name == object.end() || !name->is_string()) return malformed(line, "no member \"event\" that is a string");
-  return read_named(object, name->get_ref<const std::string&>(), line);
+  std::array<unsigned char, size_t{16} << 10> first_memory;
+  json::monotonic_resource memory(first_memory.data(), first_memory.size());
+  json::parse_options options;
+  options.max_depth = kDeepest;
+  boost::system::error_code failed;
+  const json::value object = json::parse(json::string_view(line.data(), line.size()), failed, &memory, options);
+  if (failed == json::error::too_deep) return malformed(line, fmt::format("nested deeper than {}", kDeepest));
+  if (failed) return malformed(line, "no JSON");
+  const json::value* name = object.is_object() ? object.get_object().if_contains("event") : nullptr;
+  if (name == nullptr || !name->is_string()) return malformed(line, "no member \"event\" that is a string");
+  return read_named(object, view_of(name->get_string()), line);
 }
 
 }  // namespace holdfast

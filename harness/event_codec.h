@@ -19,6 +19,10 @@ inline constexpr size_t kEventLineLimit = size_t{64} << 20;
 /// console put into a message; what was not printable comes back as its escape.
 std::string encode(const Event& event);
 
+/// The name of the event in a line that encode() wrote, also behind the time that a journal puts in front, without
+/// reading all of it. Empty when it does not stand there: then decode_event() knows.
+std::string_view told_name(std::string_view line);
+
 /// Every member of the event must be there with the right type; unknown members are ignored, so that a newer program
 /// may say more. Never throws. Errors: harness.event, naming the member.
 Result<Event> decode_event(std::string_view line);

@@ -105,6 +105,21 @@ Listing list_plan(const Plan& plan) {
   return listing;
 }
 
+std::vector<std::string> names_in(const Listing& listing) {
+  std::vector<std::string> names;
+  if (listing.rows.empty()) return names;
+  // Devices are named by role; a target may have none of them.
+  const auto& heading = listing.rows.front();
+  const auto role = std::ranges::find(heading, "ROLE");
+  const auto column = role == heading.end() ? 0 : role - heading.begin();
+  for (auto row = listing.rows.begin() + 1; row != listing.rows.end(); ++row) {
+    for (const std::string_view name : split((*row)[static_cast<size_t>(column)], ',')) {
+      if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
 std::string rows_as_json(const std::vector<std::vector<std::string>>& rows) {
   Json array = Json::array();
   for (size_t i = 1; i < rows.size(); ++i) {

@@ -23,6 +23,9 @@ Listing list_kernels(const std::vector<StoredKernel>& kernels);
 /// What a run would do, for --dry-run.
 Listing list_plan(const Plan& plan);
 
+/// What stands in the listing's column of names, "a,b" being two: what a user can give to a flag. Each once, in order.
+std::vector<std::string> names_in(const Listing& listing);
+
 /// A table's rows as JSON: an object for each, its members named by the heading, in small letters.
 std::string rows_as_json(const std::vector<std::vector<std::string>>& rows);
 

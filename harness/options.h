@@ -102,6 +102,7 @@ struct ListOptions {
   bool json = false;
   std::filesystem::path lab = {};  ///< the inventory, or empty
   bool local = false;              ///< of devices: those of the harness's own machine
+  bool names = false;              ///< names alone, a line each
 };
 
 struct CheckOptions {
@@ -131,11 +132,10 @@ struct JustPrint {
   std::string text;
 };
 
-using Options =
-    std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions, KernelBuildOptions,
-                 KernelListOptions, KernelRemoveOptions, LabStatusOptions, LabReserveOptions, LabReleaseOptions,
-                 LabPowerOptions, LabConsoleOptions, ReportOptions, BisectOptions, BisectStepOptions, SeriesOptions,
-                 SubmitOptions>;
+using Options = std::variant<JustPrint, RunOptions, CaseOptions, ListOptions, CheckOptions, KernelFetchOptions,
+                             KernelBuildOptions, KernelListOptions, KernelRemoveOptions, LabStatusOptions,
+                             LabReserveOptions, LabReleaseOptions, LabPowerOptions, LabConsoleOptions, ReportOptions,
+                             BisectOptions, BisectStepOptions, SeriesOptions, SubmitOptions>;
 
 /// Flags beat the environment (HOLDFAST_OUT, HOLDFAST_ACCEL...). Errors: harness.usage naming the nearest verb or flag.
 Result<Options> parse_options(int argc, const char* const* argv);

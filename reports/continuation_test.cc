@@ -75,7 +75,7 @@ TEST_F(ContinuationTest, ALineThatAKillHasCutIsNoHarm) {
   const auto found = taken_up();
   ASSERT_TRUE(found.ok());
   EXPECT_EQ((*found)->settled.size(), 2U);
-  EXPECT_TRUE(parse_journal(journal()).broken.empty());
+  EXPECT_TRUE(read_journal(folder_ / "journal.jsonl")->broken.empty());
 }
 
 TEST_F(ContinuationTest, RemovesTheFoldersOfAttemptsThatAreNotKept) {

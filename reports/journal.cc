@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -52,29 +53,84 @@ Result<void> Journal::append(const Event& event) {
   return {};
 }
 
-JournalEvents parse_journal(std::string_view text) {
-  constexpr std::string_view kBegin = R"({"at":")";
-  constexpr size_t kTimeLength = 20;
-  JournalEvents journal;
-  int number = 0;
-  for (const std::string_view line : split(text, '\n')) {
-    ++number;
-    if (line.empty()) continue;
+namespace {
+
+/// Makes events of lines.
+class LineReader {
+ public:
+  LineReader(const std::vector<std::string_view>& unwanted, const EventTaker& take)
+      : unwanted_(unwanted), take_(take) {}
+
+  void read(std::string_view line) {
+    constexpr std::string_view kBegin = R"({"at":")";
+    constexpr size_t kTimeLength = 20;
+    ++number_;
+    if (line.empty()) return;
+    ++rest_.lines;
+    // A line that was cut may be one of these: what is left of it says nothing.
+    if (const auto name = told_name(line); !name.empty() && line.ends_with('}') && is_unwanted(name)) return;
     auto event = decode_event(line);
-    if (event) {
-      const auto at = from_iso_utc(line.substr(std::min(line.size(), kBegin.size()), kTimeLength));
-      journal.times.push_back(line.starts_with(kBegin) && at ? *at : WallClock::time_point());
-      journal.events.push_back(*std::move(event));
-    } else {
-      ++journal.unreadable;
-      const bool cut = !line.ends_with('}');
-      if (!cut && journal.broken.empty()) journal.broken = fmt::format("line {}: {}", number, event.error().what);
-    }
+    if (!event) return refuse(line.ends_with('}') ? event.error().what : "");
+    const auto at = from_iso_utc(line.substr(std::min(line.size(), kBegin.size()), kTimeLength));
+    take_(*std::move(event), line.starts_with(kBegin) && at ? *at : WallClock::time_point());
   }
-  return journal;
+  /// A line that is no event; one that was cut by a kill has no `problem`.
+  void refuse(std::string_view problem) {
+    ++rest_.unreadable;
+    if (!problem.empty() && rest_.broken.empty()) rest_.broken = fmt::format("line {}: {}", number_, problem);
+  }
+  JournalRest rest() const { return rest_; }
+
+ private:
+  bool is_unwanted(std::string_view name) const { return std::ranges::find(unwanted_, name) != unwanted_.end(); }
+
+  const std::vector<std::string_view>& unwanted_;
+  const EventTaker& take_;
+  int number_ = 0;
+  JournalRest rest_;
+};
+
+}  // namespace
+
+Result<JournalRest> tell_journal(const std::filesystem::path& file, const std::vector<std::string_view>& unwanted,
+                                 const EventTaker& take, const std::function<bool()>& go_on) {
+  constexpr size_t kPiece = size_t{1} << 20;
+  const Fd fd = TRY(open_file(file, O_RDONLY));
+  LineReader lines(unwanted, take);
+  std::string held;   // what of the file was read and is no whole line yet
+  size_t looked = 0;  // so far there is no newline in it
+  while (go_on()) {
+    const size_t had = held.size();
+    held.resize(had + kPiece);
+    const ssize_t got = ::read(fd.get(), held.data() + had, kPiece);
+    const int errnum = errno;
+    held.resize(had + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errnum == EINTR) continue;
+    if (got < 0) return system_error(fmt::format("read {}", file.string()), errnum);
+    size_t begin = 0;
+    for (size_t end = held.find('\n', looked); end != std::string::npos && go_on(); end = held.find('\n', begin)) {
+      lines.read(std::string_view(held).substr(begin, end - begin));
+      begin = end + 1;
+    }
+    held.erase(0, begin);
+    looked = held.size();
+    if (got == 0 || looked > kEventLineLimit) break;
+  }
+  if (go_on()) lines.read(held);
+  return lines.rest();
 }
 
-Result<JournalEvents> read_journal(const std::filesystem::path& file) { return parse_journal(TRY(read_file(file))); }
+Result<JournalEvents> read_journal(const std::filesystem::path& file) {
+  JournalEvents journal;
+  const EventTaker take = [&](Event event, WallClock::time_point at) {
+    journal.events.push_back(std::move(event));
+    journal.times.push_back(at);
+  };
+  JournalRest rest = TRY(tell_journal(file, {}, take, [] { return true; }));
+  journal.unreadable = rest.unreadable;
+  journal.broken = std::move(rest.broken);
+  return journal;
+}
 
 std::vector<Intent> left_behind(const std::vector<Event>& events) {
   std::vector<Intent> open;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,8 +48,21 @@ struct JournalEvents {
 
 /// Reads a journal back. Errors: lab.io.
 Result<JournalEvents> read_journal(const std::filesystem::path& file);
-/// The same from its text.
-JournalEvents parse_journal(std::string_view text);
+
+/// Takes an event, and when it was written: the epoch when that is not said.
+using EventTaker = std::function<void(Event, WallClock::time_point)>;
+
+/// What was in a journal besides the events that were told.
+struct JournalRest {
+  size_t lines = 0;         ///< that are not empty
+  int unreadable = 0;       ///< as JournalEvents::unreadable
+  std::string broken = {};  ///< as JournalEvents::broken
+};
+
+/// Tells a journal of any size, holding one line of it. Lines of events by the names in `unwanted` are passed over
+/// unread. Ends early when `go_on`, asked after each event, says so. Errors: lab.io.
+Result<JournalRest> tell_journal(const std::filesystem::path& file, const std::vector<std::string_view>& unwanted,
+                                 const EventTaker& take, const std::function<bool()>& go_on);
 
 /// The Intents at attempts that never ended, in order: what a run that was killed may have left behind.
 std::vector<Intent> left_behind(const std::vector<Event>& events);

@@ -71,12 +71,14 @@ std::string excerpt_of(const CaseSettled& settled) {
 }
 
 /// When the first attempt at each case began: target, case.
-std::map<std::pair<std::string, CaseId>, WallClock::time_point> starts_of(const JournalEvents& log) {
-  std::map<std::pair<std::string, CaseId>, WallClock::time_point> starts;
-  for (size_t i = 0; i < log.events.size(); ++i) {
-    const auto* started = std::get_if<CaseStarted>(&log.events[i]);
-    if (started != nullptr) starts.try_emplace({started->where.target, started->where.id}, log.times[i]);
-  }
+using Starts = std::map<std::pair<std::string, CaseId>, WallClock::time_point>;
+
+Result<Starts> starts_of(const RunResults& run) {
+  Starts starts;
+  TRY(tell_run(run.source, [&](const Event& event, WallClock::time_point at) {
+    const auto* started = std::get_if<CaseStarted>(&event);
+    if (started != nullptr) starts.try_emplace({started->where.target, started->where.id}, at);
+  }));
   return starts;
 }
 
@@ -108,8 +110,8 @@ Result<void> check(const KcidbOptions& options) {
 
 class Submission {
  public:
-  Submission(const RunResults& run, const KcidbOptions& options)
-      : run_(run), options_(options), starts_(starts_of(run.log)) {}
+  Submission(const RunResults& run, const KcidbOptions& options, Starts starts)
+      : run_(run), options_(options), starts_(std::move(starts)) {}
 
   std::string text() {
     Json whole;
@@ -190,7 +192,7 @@ class Submission {
 
   const RunResults& run_;
   const KcidbOptions& options_;
-  std::map<std::pair<std::string, CaseId>, WallClock::time_point> starts_;
+  Starts starts_;
   std::vector<std::string> known_;
   Json checkouts_ = Json::array();
   Json builds_ = Json::array();
@@ -201,7 +203,7 @@ class Submission {
 
 Result<std::string> kcidb_json(const RunResults& run, const KcidbOptions& options) {
   TRY(check(options));
-  return Submission(run, options).text();
+  return Submission(run, options, TRY(starts_of(run))).text();
 }
 
 }  // namespace holdfast::reports

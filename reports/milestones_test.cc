@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "reports/artifacts.h"
 #include "reports/history/comparison.h"
@@ -72,6 +74,73 @@ TEST_F(MilestoneReports, ShowInTheTrendSinceWhenABlackoutIsLonger) {
   EXPECT_THAT(names, ElementsAre("boot", "kexec", "milestone agent", "milestone retrieved", "milestone first-mmio"));
   EXPECT_THAT(trend_text(trend), AllOf(HasSubstr("milestone first-mmio: 120"), HasSubstr("since 2001-09-29"),
                                        HasSubstr("(run r20)"), Not(HasSubstr("milestone agent"))));
+}
+
+/// What a real machine makes of a constant: a spread of some 2 %, and now and then a run that was slow for a reason of
+/// its own.
+double measured(double value, std::minstd_rand& random) {
+  std::normal_distribution<double> spread(0, 0.02 * value);
+  const double slow = random() % 20 == 0 ? 0.25 * value : 0;
+  return value + spread(random) + slow;
+}
+
+TEST(BlackoutSteps, OfEightyMillisecondsAreSeenInNoiseAndNoneWithoutOne) {
+  constexpr int kSeries = 300;
+  constexpr size_t kRuns = 30;
+  constexpr size_t kSince = 20;
+  std::minstd_rand random(20310517);
+  int seen = 0;
+  int placed = 0;
+  int false_alarms = 0;
+  for (int i = 0; i < kSeries; ++i) {
+    std::vector<double> flat;
+    std::vector<double> grown;
+    for (size_t run = 0; run < kRuns; ++run) {
+      flat.push_back(measured(1200, random));
+      grown.push_back(measured(run < kSince ? 1200 : 1280, random));
+    }
+    false_alarms += find_step(flat) ? 1 : 0;
+    const auto step = find_step(grown);
+    seen += step && step->after > step->before ? 1 : 0;
+    placed += step && step->at + 1 >= kSince && step->at <= kSince + 1 ? 1 : 0;
+  }
+  EXPECT_GE(seen, kSeries * 85 / 100) << "of the series of a single case";
+  EXPECT_GE(placed, kSeries * 75 / 100) << "within a run of where it began";
+  EXPECT_LE(false_alarms, kSeries / 100);
+}
+
+/// A run of twenty cases that cross a kexec, each with a blackout of its own length.
+RunResults twenty_cases(int longer, std::minstd_rand& random) {
+  RunResults run;
+  for (int i = 0; i < 20; ++i) {
+    const auto end = static_cast<int>(measured(1100 + 10 * i + longer, random));
+    for (const Event& event : crossed({"S", "Case" + std::to_string(i), "e1000e"}, way(end))) {
+      run.record.add(event);
+      run.phases.add(event);
+    }
+  }
+  return run;
+}
+
+TEST(BlackoutComparison, OfThirtyRunsTellsAGrowthOfEightyMillisecondsFromNoise) {
+  std::minstd_rand random(20310517);
+  std::vector<RunResults> runs;
+  for (int i = 0; i < 30; ++i) runs.push_back(twenty_cases(i < 20 ? 0 : 80, random));
+  const auto changed = [&](size_t a, size_t b) {
+    const auto phases = compare(runs[a], runs[b]).phases;
+    return std::ranges::any_of(
+        phases, [](const PhaseChange& one) { return one.what == "all cases" && one.phase == "milestone first-mmio"; });
+  };
+  int seen = 0;
+  int false_alarms = 0;
+  for (size_t a = 0; a < 10; ++a) {
+    for (size_t b = 0; b < 10; ++b) {
+      seen += changed(a, 20 + b) ? 1 : 0;
+      false_alarms += changed(a, 10 + b) ? 1 : 0;
+    }
+  }
+  EXPECT_GE(seen, 95) << "of a hundred, one run against one";
+  EXPECT_LE(false_alarms, 1) << "of a hundred";
 }
 
 TEST_F(MilestoneReports, AreComparedBetweenTwoRuns) {

@@ -31,6 +31,11 @@ void PhaseLog::add(const Milestone& milestone) {
 void PhaseLog::add(const Event& event) {
   if (const auto* phase = std::get_if<PhaseEnded>(&event)) add(*phase);
   if (const auto* milestone = std::get_if<Milestone>(&event)) add(*milestone);
+  const auto* settled = std::get_if<CaseSettled>(&event);
+  if (settled == nullptr || ++settled_ <= enough_cases_) return;
+  if (settled->verdict.outcome != Outcome::kPassed || settled->attempts.size() != 1) return;
+  take(settled->attempts.front().where);
+  take_milestones(settled->attempts.front().where);
 }
 
 const std::vector<MilestoneSpot>& PhaseLog::milestones_of(const Where& where) const {

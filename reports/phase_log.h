@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,9 +30,14 @@ struct MilestoneSpot {
 /// Remembers the phases and milestones of attempts, in the order of their ends. Not thread-safe.
 class PhaseLog {
  public:
+  PhaseLog() = default;
+  /// For a reader that shows so many cases in full: once more are settled, those that pass at the first attempt are
+  /// forgotten. CaseSettled itself has their sums.
+  explicit PhaseLog(size_t enough_cases) : enough_cases_(enough_cases) {}
+
   void add(const PhaseEnded& phase);
   void add(const Milestone& milestone);
-  /// Any event; those that tell of neither are passed over.
+  /// Any event; those that tell of neither, and settle no case, are passed over.
   void add(const Event& event);
   /// Empty for an attempt that nothing is known of.
   const std::vector<PhaseSpan>& of(const Where& where) const;
@@ -43,6 +49,8 @@ class PhaseLog {
 
  private:
   using Key = std::tuple<std::string, CaseId, int>;
+  size_t enough_cases_ = std::numeric_limits<size_t>::max();
+  size_t settled_ = 0;
   std::map<Key, std::vector<PhaseSpan>> phases_;
   std::map<Key, std::vector<MilestoneSpot>> milestones_;
 };

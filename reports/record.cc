@@ -65,8 +65,17 @@ void RunRecord::add_settled(CaseSettled settled) {
 
   SuiteRecord& into = suite(settled.suite.empty() ? settled.target : settled.suite);
   const auto known = into.cases.find(settled.id);
-  if (known != into.cases.end()) settled = merged(known->second, std::move(settled));
-  into.cases.insert_or_assign(settled.id, std::move(settled));
+  if (known != into.cases.end()) {
+    known->second = merged(known->second, std::move(settled));
+  } else {
+    CaseId id = settled.id;
+    into.cases.emplace(std::move(id), std::move(settled));
+  }
+}
+
+void RunRecord::add(Event&& event) {
+  if (auto* settled = std::get_if<CaseSettled>(&event)) return add_settled(std::move(*settled));
+  add(std::as_const(event));
 }
 
 void RunRecord::add(const Event& event) {

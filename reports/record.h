@@ -47,6 +47,8 @@ class RunRecord {
   /// A case that is settled a second time in its suite (a repeated run) becomes one case: the attempts are put
   /// together and settled anew, so that a name stands once in a report.
   void add(const Event& event);
+  /// The same, with less to copy.
+  void add(Event&& event);
 
   const RunStarted& started() const { return started_; }
   const std::optional<RunEnded>& ended() const { return ended_; }

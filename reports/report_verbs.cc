@@ -21,35 +21,15 @@ namespace holdfast::reports {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-PhaseLog phases_of(const JournalEvents& log) {
-  PhaseLog phases;
-  for (const Event& event : log.events) phases.add(event);
-  return phases;
-}
-
-/// A part of a whole must not be taken for the whole: it is said in the report, and by the exit code.
-void tell_missing(JournalEvents& log, const std::vector<std::string>& missing) {
-  for (const std::string& sentence : missing) {
-    log.events.insert(log.events.end() - 1, Note{Note::Level::kWarning, sentence});
-    log.times.insert(log.times.end() - 1, log.times.back());
-  }
-  auto& ended = std::get<RunEnded>(log.events.back());
-  if (ended.exit_code != 1 && ended.exit_code != 130) ended.exit_code = 2;
-}
-
-}  // namespace
-
 Result<ReportAnswer> report_html(const fs::path& run, const fs::path& out) {
-  const RunResults results = TRY(read_results(run));
+  const RunResults results = TRY(read_results(run, kMostDetailed));
   const fs::path file = TRY(absolute_path(out.empty() ? results.folder / "report.html" : out));
   TRY(write_file_atomic(file, run_page(results.record, results.phases, file.parent_path())));
   return ReportAnswer{.text = file.string() + "\n", .exit_code = 0};
 }
 
-Result<ReportAnswer> write_merged(const JournalEvents& log, const fs::path& out) {
-  const RunRecord record = record_of(log);
+Result<ReportAnswer> write_merged(const MergedRuns& all, const fs::path& out) {
+  const RunRecord& record = all.record;
   const int code = record.ended() ? record.ended()->exit_code : 0;
   const fs::path base = TRY(absolute_path("."));
   if (out.empty()) return ReportAnswer{.text = junit_xml(record, "merged", base), .exit_code = code};
@@ -58,19 +38,18 @@ Result<ReportAnswer> write_merged(const JournalEvents& log, const fs::path& out)
   const std::string summary = summary_text(record, folder);
   TRY(write_junit_file(record, {.hostname = "merged", .attachments_base = base}, folder / "junit.xml"));
   TRY(write_file_atomic(folder / "summary.txt", summary));
-  TRY(write_file_atomic(folder / "report.html", run_page(record, phases_of(log), folder)));
+  TRY(write_file_atomic(folder / "report.html", run_page(record, all.phases, folder)));
   return ReportAnswer{.text = summary, .exit_code = code};
 }
 
 Result<ReportAnswer> report_merge(const std::vector<fs::path>& runs, const fs::path& out) {
-  std::vector<RunResults> all = TRY(read_all_results(runs));
-  if (all.empty()) return usage_error("there is no run to merge").because("name run folders or JUnit files");
-  const auto missing = TRY(fit_together(all));
-  std::vector<const RunResults*> each;
-  for (const RunResults& one : all) each.push_back(&one);
-  JournalEvents log = merged(std::move(each));
-  if (!missing.empty()) tell_missing(log, missing);
-  return write_merged(log, out);
+  std::vector<fs::path> files;
+  for (const fs::path& run : TRY(runs_at(runs))) files.push_back(TRY(source_of_run(run)));
+  std::vector<MergeSource> sources = TRY(merge_sources(files));
+  // A part of a whole must not be taken for the whole: it is said in the report, and by the exit code.
+  auto missing = TRY(fit_together(sources));
+  return write_merged(TRY(merged(std::move(sources), {.enough_cases = kMostDetailed, .notes = std::move(missing)})),
+                      out);
 }
 
 Result<ReportAnswer> report_compare(const fs::path& a, const fs::path& b) {

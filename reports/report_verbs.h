@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/base/result.h"
-#include "reports/journal.h"
+#include "reports/history/merge.h"
 #include "reports/kcidb.h"
 
 namespace holdfast::reports {
@@ -29,7 +29,7 @@ Result<ReportAnswer> report_html(const std::filesystem::path& run, const std::fi
 Result<ReportAnswer> report_merge(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
 
 /// The reports of runs that were merged already, as report_merge() has them.
-Result<ReportAnswer> write_merged(const JournalEvents& log, const std::filesystem::path& out);
+Result<ReportAnswer> write_merged(const MergedRuns& all, const std::filesystem::path& out);
 
 /// report compare A B: what is different in B. Exit code 1 on new failures, else 2 when B could not judge what A did.
 Result<ReportAnswer> report_compare(const std::filesystem::path& a, const std::filesystem::path& b);

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -11,6 +11,7 @@
 #include "harness/base/text.h"
 #include "reports/history/merge.h"
 #include "reports/history/parts.h"
+#include "reports/html/html_report.h"
 #include "reports/journal.h"
 
 namespace holdfast::reports {
@@ -52,56 +53,67 @@ void add_log(CaseSettled& missing, const fs::path& array, const std::string& tro
   missing.attempts.clear();  // none was made
 }
 
-/// What of the expected is not there.
-void leave_missing(RunResults& planned, const std::set<CaseKey>& there, const fs::path& array,
-                   const std::map<int, std::string>& troubles) {
-  JournalEvents left;
-  for (size_t i = 0; i < planned.log.events.size(); ++i) {
-    Event event = planned.log.events[i];
-    if (auto* settled = std::get_if<CaseSettled>(&event)) {
-      if (there.contains({settled->target, settled->id})) continue;
-      if (settled->attempts.empty()) {  // skipped by the plan
-        left.events.push_back(std::move(event));
-        left.times.push_back(planned.log.times[i]);
-        continue;
-      }
-      const auto trouble = troubles.find(task_of(*settled));
-      add_log(*settled, array, trouble == troubles.end() ? "" : trouble->second);
-    }
-    left.events.push_back(std::move(event));
-    left.times.push_back(planned.log.times[i]);
-  }
-  planned.log = std::move(left);
-  planned.record = record_of(planned.log);
-}
+/// What became of the tasks of an array.
+struct Tasks {
+  std::vector<fs::path> journals;
+  std::set<CaseKey> there;
+  std::map<int, std::string> troubles;  ///< of those whose results cannot be read
+};
 
-/// The results of one array of tasks, then what is missing of it.
-Result<std::vector<RunResults>> results_of(const fs::path& array) {
-  RunResults planned = TRY(read_results(array / kPlanned));
+Result<std::set<int>> tasks_expected(const fs::path& planned) {
   std::set<int> tasks;
-  for (const Event& event : planned.log.events) {
+  TRY(tell_run(planned, [&](const Event& event, WallClock::time_point) {
     const auto* settled = std::get_if<CaseSettled>(&event);
     if (settled != nullptr && !settled->attempts.empty()) tasks.insert(task_of(*settled));
-  }
-  std::vector<RunResults> all;
-  std::set<CaseKey> there;
-  std::map<int, std::string> troubles;
-  for (const int task : tasks) {
+  }));
+  return tasks;
+}
+
+Result<Tasks> tasks_of(const fs::path& array) {
+  Tasks tasks;
+  for (const int task : TRY(tasks_expected(array / kPlanned))) {
     std::error_code unknown;
-    const fs::path folder = task_folder(array, task);
-    if (!fs::exists(folder / "journal.jsonl", unknown)) continue;
-    auto results = read_results(folder);
-    if (!results) {
-      troubles[task] = results.error().what;
-      continue;
+    const fs::path journal = task_folder(array, task) / "journal.jsonl";
+    if (!fs::exists(journal, unknown)) continue;
+    std::set<CaseKey> there;
+    const auto told = tell_run(journal, [&](const Event& event, WallClock::time_point) {
+      if (const auto* settled = std::get_if<CaseSettled>(&event)) there.insert({settled->target, settled->id});
+    });
+    if (told) {
+      tasks.there.merge(there);
+      tasks.journals.push_back(journal);
+    } else {
+      tasks.troubles[task] = told.error().what;
     }
-    for (const auto& [name, suite] : results->record.suites()) {
-      for (const auto& [id, settled] : suite.cases) there.insert({settled.target, id});
-    }
-    all.push_back(*std::move(results));
   }
-  leave_missing(planned, there, array, troubles);
-  if (!planned.record.suites().empty()) all.push_back(std::move(planned));
+  return tasks;
+}
+
+/// Leaves of the expected what is not there.
+EventEdit missing_only(const fs::path& array, const Tasks& tasks) {
+  return [array, there = tasks.there, troubles = tasks.troubles](Event& event) {
+    auto* settled = std::get_if<CaseSettled>(&event);
+    if (settled == nullptr) return true;
+    if (there.contains({settled->target, settled->id})) return false;
+    if (settled->attempts.empty()) return true;  // skipped by the plan
+    const auto trouble = troubles.find(task_of(*settled));
+    add_log(*settled, array, trouble == troubles.end() ? "" : trouble->second);
+    return true;
+  };
+}
+
+/// A task's cases are among those that its array expects.
+bool plans_nothing(Event& event) {
+  if (auto* started = std::get_if<RunStarted>(&event)) started->planned = started->skipped = 0;
+  return true;
+}
+
+/// The results of one array of tasks, and what is missing of it.
+Result<std::vector<MergeSource>> results_of(const fs::path& array) {
+  const Tasks tasks = TRY(tasks_of(array));
+  std::vector<MergeSource> all = TRY(merge_sources(tasks.journals));
+  for (MergeSource& one : all) one.edit = plans_nothing;
+  all.push_back({.head = TRY(head_of_run(array / kPlanned)), .edit = missing_only(array, tasks)});
   return all;
 }
 
@@ -114,17 +126,6 @@ Result<std::vector<fs::path>> arrays_of(const fs::path& submission) {
   if (!arrays.empty()) return std::vector<fs::path>(arrays.begin(), arrays.end());
   return usage_error(fmt::format("{}: there is no submission", submission.string()))
       .because("give the folder that `holdfast submit` named");
-}
-
-/// Its name is that of the submission, not of all its tasks. What was cut off shows in the cases that it left out; the
-/// whole was not interrupted.
-void end_whole(JournalEvents& log, const fs::path& submission) {
-  auto* started = log.events.empty() ? nullptr : std::get_if<RunStarted>(&log.events.front());
-  if (started != nullptr) started->run_id = submission.filename().string();
-  auto* ended = log.events.empty() ? nullptr : std::get_if<RunEnded>(&log.events.back());
-  if (ended == nullptr) return;
-  ended->interrupted = false;
-  ended->exit_code = exit_code(ended->tally, false);
 }
 
 }  // namespace
@@ -164,17 +165,17 @@ Result<void> write_expected(const fs::path& array, const std::vector<ExpectedCas
 }
 
 Result<ReportAnswer> report_submission(const fs::path& submission) {
-  std::vector<RunResults> all;
-  for (const fs::path& array : TRY(arrays_of(submission))) {
-    for (RunResults& one : TRY(results_of(array))) all.push_back(std::move(one));
+  std::vector<MergeSource> all;
+  const fs::path folder = TRY(absolute_path(submission));
+  for (const fs::path& array : TRY(arrays_of(folder))) {
+    for (MergeSource& one : TRY(results_of(array))) all.push_back(std::move(one));
   }
   // What a shard that is missing would have had is an error of its own by now.
   static_cast<void>(TRY(fit_together(all)));
-  std::vector<const RunResults*> each;
-  for (const RunResults& one : all) each.push_back(&one);
-  JournalEvents log = merged(std::move(each));
-  end_whole(log, submission);
-  return write_merged(log, submission / "merged");
+  // What was cut off shows in the cases that it left out; the whole was not interrupted.
+  const MergedRuns whole = TRY(merged(
+      std::move(all), {.enough_cases = kMostDetailed, .name = folder.filename().string(), .forgives_cut = true}));
+  return write_merged(whole, folder / "merged");
 }
 
 }  // namespace holdfast::reports

@@ -91,8 +91,13 @@ void TerminalReport::show(const RunStarted& event) {
   begun_ = Clock::now();
   if (options_.verbosity == Verbosity::kQuiet) return;
   Line line = {{"run ", Style::kStrong}, {event.run_id, Style::kStrong}};
-  const std::string kernel = value_or_empty(event.properties, "kernel");
-  const std::string next = value_or_empty(event.properties, "next_kernel");
+  // "7.3.4 (/where/it/is)": the first word is its name.
+  const auto name_of = [&](const char* property) {
+    const std::string value = value_or_empty(event.properties, property);
+    return value.substr(0, value.find(" ("));
+  };
+  const std::string kernel = name_of("kernel");
+  const std::string next = name_of("next_kernel");
   if (!kernel.empty()) line.push_back({fmt::format("  kernels {}..{}", kernel, next.empty() ? kernel : next)});
   for (const char* name : {"target", "accel"}) {
     const std::string value = value_or_empty(event.properties, name);

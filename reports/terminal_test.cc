@@ -42,7 +42,7 @@ std::vector<Event> with_phases(const Where& where) {
 
 TEST(TerminalReport, SaysWhatItIsAboutToDo) {
   RunStarted started = sample::run_started("/out/run");
-  started.properties.insert({{"target", "qemu"}, {"kernel", "stock"}, {"next_kernel", "series"}});
+  started.properties.insert({{"target", "qemu"}, {"kernel", "stock"}, {"next_kernel", "series (/a/path)"}});
   EXPECT_EQ(shown({started}), "run k3f9  kernels stock..series  target qemu  accel tcg  4 cases to run, 1 skipped\n");
   EXPECT_EQ(shown({RunStarted{.run_id = "x", .out_dir = "/", .planned = 1, .skipped = 0, .properties = {}}}),
             "run x  1 case to run, 0 skipped\n");

@@ -47,7 +47,7 @@ deny cases-see-fixtures '^cases/' "$none" "$include(\"(lab|reports|harness/agent
 
 # --- Third-party libraries: each behind the file that wraps it --------------------------------------------------------
 
-deny boost-in-process "$cxx" '^harness/base/process\.cc$' "$include<boost/" \
+deny boost-in-process "$cxx" '^harness/(base/process|event_codec)\.cc$' "$include<boost/" \
   'Boost.Process v2 has traps (waits that block, descriptors that leak) that process.cc knows how to go around.' \
   lab/qemu/launch.cc '#include <boost/process/v2/process.hpp>'
 

@@ -165,6 +165,14 @@ std::string printable(std::string_view bytes) {
   std::string clean;
   clean.reserve(bytes.size());
   while (!bytes.empty()) {
+    // Nearly all text is plain: it goes over in one piece.
+    const auto plain = std::ranges::find_if_not(bytes, [](char c) { return (c >= ' ' && c <= '~') || c == '\n'; });
+    if (plain != bytes.begin()) {
+      const auto run = static_cast<size_t>(plain - bytes.begin());
+      clean += bytes.substr(0, run);
+      bytes.remove_prefix(run);
+      continue;
+    }
     const auto c = static_cast<unsigned char>(bytes.front());
     size_t length = utf8_length(bytes);
     if (c == '\r' && bytes.size() > 1 && bytes[1] == '\n') {

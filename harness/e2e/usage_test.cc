@@ -67,6 +67,8 @@ TEST(List, IsJsonWhenAsked) {
     EXPECT_EQ(output.out.substr(0, 1), "[") << what;
   }
   EXPECT_THAT(program.run({"list", "cases"}).out, HasSubstr("Preserve.DeviceKeepsItsAddress"));
+  EXPECT_THAT(program.run({"list", "cases", "--names"}).out, HasSubstr("\nPreserve.DeviceKeepsItsAddress\n"));
+  EXPECT_EQ(program.run({"list", "targets", "--names"}).out, "qemu\n");
 }
 
 TEST(List, ShowsTheDevicesOfThisMachine) {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "harness/base/text.h"
 
@@ -60,6 +61,18 @@ std::string FlagWords::shown() const {
 bool FlagWords::takes_path() const {
   constexpr std::array<std::string_view, 6> kPaths{"FILE", "DIR", "PATH", "RUN", "FRAGMENT", "K"};
   return std::ranges::find(kPaths, std::string_view(value)) != kPaths.end();
+}
+
+std::string_view FlagWords::listed() const {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kListed{{{"K", "kernels"},
+                                                                                  {"KERNEL", "kernels"},
+                                                                                  {"T", "targets"},
+                                                                                  {"HOST", "targets"},
+                                                                                  {"GLOB", "cases"},
+                                                                                  {"ROLE|BDF", "devices"}}};
+  const auto known =
+      std::ranges::find(kListed, std::string_view(value), &std::pair<std::string_view, std::string_view>::first);
+  return known == kListed.end() ? std::string_view() : known->second;
 }
 
 std::vector<FlagWords> flags_of(const CLI::App& verb) {

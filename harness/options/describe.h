@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -24,6 +25,8 @@ struct FlagWords {
   /// "-q, --quiet", "--out DIR".
   std::string shown() const;
   bool takes_path() const;
+  /// Of what `holdfast list` knows the names of it may be: "cases", "targets", "devices", "kernels"; else empty.
+  std::string_view listed() const;
 };
 
 /// The group of flags that few need: --help gives their names, --help-all and the manual explain them.

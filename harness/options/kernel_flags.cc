@@ -45,7 +45,7 @@ void add_kernel_verbs(CLI::App& app, Chosen& chosen) {
 
   const auto remove = std::make_shared<KernelRemoveOptions>();
   CLI::App& remove_verb = *verb.add_subcommand("rm", "remove a kernel");
-  remove_verb.add_option("name", remove->name, "its name")->required()->type_name("NAME");
+  remove_verb.add_option("name", remove->name, "its name")->required()->type_name("KERNEL");
   remove_verb.footer(
       "Examples:\n"
       "  holdfast kernel rm mine");

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "harness/options/describe.h"
 #include "harness/options/flags.h"
 
 namespace holdfast {
@@ -13,6 +14,9 @@ void add_look_verbs(CLI::App& app, Chosen& chosen) {
   list_verb.add_flag("--json", list->json, "as JSON");
   list_verb.add_flag("--local", list->local,
                      "this machine's own PCI devices, and whether each can be passed through to a guest");
+  list_verb.add_flag("--names", list->names, "names alone, a line each, as shells complete them")
+      ->excludes("--json")
+      ->group(kFurther);
   add_lab(list_verb, list->lab);
   list_verb.footer(
       "Examples:\n"

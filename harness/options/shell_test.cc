@@ -93,8 +93,9 @@ TEST(Help, GivesTheNameOfEachFlagAndExplainsAllWhenAsked) {
 }
 
 /// What a real bash offers behind these words.
-std::set<std::string> offered_by_bash(const std::string& script, const Words& words) {
-  std::string ask = "complete() { :; }; source " + script + "; COMP_WORDS=(holdfast";
+std::set<std::string> offered_by_bash(const std::string& script, const Words& words,
+                                      const std::string& program = "/nonexistent/holdfast") {
+  std::string ask = "complete() { :; }; source " + script + "; COMP_WORDS=(" + program;
   for (const std::string& word : words) ask += " '" + word + "'";
   ask += "); COMP_CWORD=" + std::to_string(words.size()) + "; _holdfast; printf '%s\\n' \"${COMPREPLY[@]}\"";
   const auto output = run({.argv = {"bash", "-c", ask}}, Deadline::after(Millis(30'000)));
@@ -108,9 +109,30 @@ std::set<std::string> offered_by_bash(const std::string& script, const Words& wo
   return offered;
 }
 
+/// A program in the place of `holdfast` that has something to list, when it is asked as it should be.
+void write_lister(const std::filesystem::path& file) {
+  ASSERT_TRUE(write_file(file, R"(#!/bin/sh
+case "$*" in
+"list kernels --names") printf 'reference\nfaults\n' ;;
+"list cases --names") printf 'Preserve.One\nPreserve.Two\nRetrieve.One\n' ;;
+"list targets --names") echo qemu ;;
+"list targets --names --lab lab.toml" | "list targets --names --lab=lab.toml") printf 'n07\nn08\n' ;;
+*) exit 2 ;;
+esac
+)"));
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
+
 class Completion : public testing::Test {
  protected:
-  void SetUp() override { ASSERT_TRUE(write_file(script_, printed({"completion", "bash"}))); }
+  void SetUp() override {
+    ASSERT_TRUE(write_file(script_, printed({"completion", "bash"})));
+    write_lister(dir_.path() / "holdfast");
+  }
+  /// With the lister as the program.
+  std::set<std::string> offered(const Words& words) {
+    return offered_by_bash(script_, words, (dir_.path() / "holdfast").string());
+  }
   TempDir dir_ = *TempDir::create();
   std::filesystem::path script_ = dir_.path() / "completion";
 };
@@ -137,6 +159,59 @@ TEST_F(Completion, OfBashKnowsTheValuesOfAFlag) {
   EXPECT_THAT(offered_by_bash(script_, {"list", "de"}), Contains("devices"));
   EXPECT_THAT(offered_by_bash(script_, {"kernel", "bu"}), Contains("build"));
   EXPECT_THAT(offered_by_bash(script_, {"run", "--kernel", "/bin/bas"}), Contains("/bin/bash"));
+}
+
+TEST_F(Completion, OfBashKnowsTheNamesThatThereAre) {
+  using Names = std::set<std::string>;
+  EXPECT_EQ(offered({"run", "--filter", "Pres"}), (Names{"Preserve.One", "Preserve.Two"}));
+  EXPECT_EQ(offered({"run", "--filter", "=", "Retr"}), Names{"Retrieve.One"});
+  EXPECT_EQ(offered({"run", "--filter", "Preserve.One", ":", "Retr"}), Names{"Retrieve.One"});
+  EXPECT_EQ(offered({"run", "--filter", "=", "A", ":", "B", ":"}),
+            (Names{"Preserve.One", "Preserve.Two", "Retrieve.One"}));
+  EXPECT_EQ(offered({"run", "--target", ""}), Names{"qemu"});
+  EXPECT_EQ(offered({"run", "--lab", "lab.toml", "--target", ""}), (Names{"n07", "n08"}));
+  EXPECT_EQ(offered({"run", "--lab", "=", "lab.toml", "--target", ""}), (Names{"n07", "n08"}));
+  EXPECT_EQ(offered({"run", "--kernel", "ref"}), Names{"reference"});
+  EXPECT_THAT(offered({"run", "--kernel", "/bin/bas"}), Contains("/bin/bash"));  // or a bzImage
+  EXPECT_THAT(offered({"kernel", "rm", "fau"}), Contains("faults"));
+  EXPECT_THAT(offered({"lab", "reserve", "q"}), Contains("qemu"));
+  EXPECT_THAT(offered({"lab", "reserve", "q"}), Not(Contains("quick")));
+}
+
+/// What a real zsh shows when TAB is pressed behind a line, in a terminal of its own.
+std::string shown_by_zsh(const std::filesystem::path& folder, const std::string& line) {
+  const std::string script = R"(
+zmodload zsh/zpty
+zpty inner zsh -f -i
+say() { zpty -w inner "$1"; }
+say "PS1=; COLUMNS=300; LISTMAX=0; unsetopt zle_bracketed_paste list_beep; PATH=$1:\$PATH; cd $1"
+say "autoload -U compinit; compinit -u -D; source $1/_holdfast; print re''ady"
+zpty -r inner seen '*ready*'
+zpty -w -n inner "$2"$'\t\t'
+sleep 1
+zpty -w -n inner $'\x15'
+say "print do''ne"
+zpty -r inner seen '*done*'
+print -r -- $seen
+)";
+  const auto output =
+      run({.argv = {"zsh", "-f", "-c", script, "zsh", folder.string(), line}}, Deadline::after(Millis(60'000)));
+  EXPECT_TRUE(output) << (output ? "" : output.error().what);
+  return output ? output->out + output->err : "";
+}
+
+TEST(ZshCompletion, OffersNamesAndFlagsInARealZsh) {
+  if (!find_program("zsh")) GTEST_SKIP() << "zsh is not installed";
+  const TempDir dir = *TempDir::create();
+  ASSERT_TRUE(write_file(dir.path() / "_holdfast", printed({"completion", "zsh"})));
+  write_lister(dir.path() / "holdfast");
+  EXPECT_THAT(shown_by_zsh(dir.path(), "holdfast run --filter "),
+              AllOf(HasSubstr("Preserve.One"), HasSubstr("Retrieve.One"), Not(HasSubstr("reference"))));
+  EXPECT_THAT(shown_by_zsh(dir.path(), "holdfast run --lab lab.toml --target "),
+              AllOf(HasSubstr("n07"), HasSubstr("n08")));
+  EXPECT_THAT(shown_by_zsh(dir.path(), "holdfast run --kernel=ref"), HasSubstr("reference"));
+  EXPECT_THAT(shown_by_zsh(dir.path(), "holdfast kernel rm "), AllOf(HasSubstr("faults"), HasSubstr("reference")));
+  EXPECT_THAT(shown_by_zsh(dir.path(), "holdfast ker"), HasSubstr("holdfast kernel"));
 }
 
 TEST(ZshCompletion, IsUnderstoodByZshAndNamesEachFlag) {

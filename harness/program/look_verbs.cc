@@ -22,9 +22,11 @@ namespace holdfast {
 
 namespace {
 
-int show(Program& program, const Listing& listing, bool json) {
-  if (json) {
+int show(Program& program, const Listing& listing, const ListOptions& options) {
+  if (options.json) {
     program.out.text(listing.json);
+  } else if (options.names) {
+    for (const std::string& name : names_in(listing)) program.out.line(name);
   } else {
     reports::print_table(program.out, listing.rows);
   }
@@ -36,7 +38,7 @@ int show(Program& program, const Listing& listing, bool json) {
 Result<int> list_verb(Program& program, const ListOptions& options) {
   if (options.local) {
     if (options.what == "devices") {
-      return show(program, lab::list_local_devices(TRY(lab::look_at_machine())), options.json);
+      return show(program, lab::list_local_devices(TRY(lab::look_at_machine())), options);
     }
     return usage_error("--local goes with devices only").because("give `holdfast list devices --local`");
   }
@@ -60,7 +62,7 @@ Result<int> list_verb(Program& program, const ListOptions& options) {
                                    close ? fmt::format("; did you mean '{}'?", *close) : ""))
         .because("give one of " + join(known, ", "));
   }
-  return show(program, listing, options.json);
+  return show(program, listing, options);
 }
 
 namespace {

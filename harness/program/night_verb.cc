@@ -204,7 +204,7 @@ class NightUnderWay {
     night_.interrupted = !last || program_.stop.requested();
     night_.took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began_);
     return reports::write_night(
-        dir_, reports::night_log(night_),
+        dir_, TRY(reports::night_log(night_)),
         {.program_version = std::string(kVersion), .argv = program_.argv, .host = own_host_name()},
         [this](const Error& error) { reports::print_error(program_.err, error); });
   }

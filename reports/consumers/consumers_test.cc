@@ -12,6 +12,7 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "reports/history/trend.h"
 #include "reports/html/html_report.h"
 #include "reports/junit.h"
 #include "reports/sample_events.h"
@@ -120,6 +121,46 @@ TEST_F(Consumers, FindThePageSoundInChromium) {
   EXPECT_EQ(said["shown_without_passed"], 6);
   EXPECT_EQ(said["shown_in_vain"], 0);
   EXPECT_EQ(said["slash_goes_to"], "search");
+  EXPECT_EQ(said["overflow-390"], false);
+}
+
+TEST_F(Consumers, FindALargePageSoundAndFilterItsLines) {
+  const auto chromium = find_program("chromium");
+  if (!chromium) GTEST_SKIP() << "Chromium is not installed (package chromium)";
+  RunRecord record;
+  record.add(sample::run_started(path().string()));
+  for (size_t i = 0; i < 2 * kMostDetailed; ++i) {
+    record.add(sample::settled({"S", std::to_string(i), i % 2 == 0 ? "nvme" : ""}, {Verdict::passed()}));
+  }
+  record.add(sample::settled({"S", "Hangs", "nvme"}, {sample::hang()}));
+  ASSERT_TRUE(write_file(path() / "report.html", run_page(record, {}, path())).ok());
+  const json said = answer_of("look_at_page.mjs", {(path() / "report.html").string(), chromium->string()});
+  EXPECT_EQ(said["console"], json::array());
+  EXPECT_EQ(said["serious"], json::array());
+  EXPECT_EQ(said["said"], "4001 of 4001 cases shown");
+  EXPECT_EQ(said["said_without_passed"], "1 of 4001 cases shown");
+  EXPECT_EQ(said["said_of_device"], "2001 of 4001 cases shown");
+  EXPECT_EQ(said["overflow-390"], false);
+}
+
+TEST_F(Consumers, FindTheTrendSoundInChromium) {
+  const auto chromium = find_program("chromium");
+  if (!chromium) GTEST_SKIP() << "Chromium is not installed (package chromium)";
+  Trend trend{.names = {}, .begun = {}, .tallies = {}, .compared_cases = 1, .phases = {}};
+  PhaseTrend kexec{.phase = "kexec", .runs = {}, .medians = {}, .step = Step{.at = 5, .before = 1000, .after = 1080}};
+  for (size_t i = 0; i < 10; ++i) {
+    trend.names.push_back("r" + std::to_string(i));
+    trend.begun.push_back(WallClock::time_point(std::chrono::hours(24 * i)));
+    trend.tallies.push_back({.passed = 1, .failed = i == 3 ? 1 : 0, .errors = 0, .skipped = 0});
+    kexec.runs.push_back(i);
+    kexec.medians.push_back(i < 5 ? 1000 : 1080);
+  }
+  trend.phases = {kexec};
+  ASSERT_TRUE(write_file(path() / "trend.html", trend_page(trend)).ok());
+  const json said = answer_of("look_at_page.mjs", {(path() / "trend.html").string(), chromium->string()});
+  EXPECT_EQ(said["console"], json::array());
+  EXPECT_EQ(said["requests"], json::array());
+  EXPECT_EQ(said["serious"], json::array());
   EXPECT_EQ(said["overflow-390"], false);
 }
 

@@ -23,6 +23,7 @@ struct Limits {
   double share;
 };
 constexpr Limits kRepeated{.ms = 20, .share = 0.05};
+constexpr Limits kOverAll{.ms = 20, .share = 0.03};
 constexpr Limits kSingle{.ms = 100, .share = 0.25};
 
 bool exceeds(double before, double after, const Limits& limits) {
@@ -63,7 +64,10 @@ Samples samples_of(const RunResults& run, const CaseSettled& settled) {
   if (samples.empty()) {
     for (const auto& [phase, took] : settled.phases) samples[phase] = {static_cast<double>(took.count())};
     for (const auto& [key, at] : settled.milestones) {
-      if (const auto as = compared_name(key)) samples[*as] = {static_cast<double>(at.count())};
+      const auto as = compared_name(key);
+      if (!as) continue;
+      const double before = samples.contains(*as) ? samples[*as].front() : 0;
+      samples[*as] = {std::max(before, static_cast<double>(at.count()))};
     }
   }
   return samples;
@@ -116,7 +120,7 @@ class PhaseComparison {
     const auto down = static_cast<int>(std::ranges::count_if(differences, [](double d) { return d < 0; }));
     const double from = median(before);
     const double to = from + median(differences);
-    if (pairs.size() < kEnoughCases || sign_test(up, down) >= kChance || !exceeds(from, to, kRepeated)) return {};
+    if (pairs.size() < kEnoughCases || sign_test(up, down) >= kChance || !exceeds(from, to, kOverAll)) return {};
     return {.what = "all cases",
             .phase = phase,
             .before_ms = from,

@@ -45,7 +45,7 @@ struct Comparison {
 /// Times are those of attempts that passed, in cases that passed in both runs, a phase that comes several times in an
 /// attempt being one sum. With kEnoughRepeats or more on both sides a phase has changed when these are two levels
 /// (levels_differ) more than 20 ms and 5 % apart; with fewer when the medians are more than 100 ms and 25 % apart. Over
-/// all cases together, when the median of the differences is more than 20 ms and 5 % and at least kEnoughCases cases go
+/// all cases together, when the median of the differences is more than 20 ms and 3 % and at least kEnoughCases cases go
 /// one way so clearly that chance does it once in a hundred times (sign test).
 Comparison compare(const RunResults& a, const RunResults& b);
 

@@ -164,6 +164,10 @@ TEST(Statistics, AreThoseOfTheTextbook) {
   EXPECT_FALSE(levels_differ({1, 5, 1}, {5, 1, 5}));
   EXPECT_FALSE(levels_differ({1, 2, 3}, {2, 3, 4}));
   EXPECT_FALSE(levels_differ({}, {1}));
+  const std::vector<double> low{10, 11, 12, 13, 14, 15, 16, 17, 18};
+  const std::vector<double> high{18, 19, 20, 21, 22, 23, 24, 25, 26};
+  EXPECT_TRUE(levels_differ(low, high)) << "nine on each side, two and a half spreads apart";
+  EXPECT_FALSE(levels_differ({10, 12, 14, 18}, {18, 20, 22, 26})) << "as far apart, and only four";
   EXPECT_NEAR(wilson(0, 10).high, 0.2775, 0.0001);
   EXPECT_NEAR(wilson(5, 10).low, 0.2366, 0.0001);
   EXPECT_EQ(wilson(0, 0).high, 1);
@@ -172,13 +176,21 @@ TEST(Statistics, AreThoseOfTheTextbook) {
   EXPECT_EQ(sign_test(0, 0), 1);
 }
 
-using Merge = sample::Runs;
+class Merge : public sample::Runs {
+ protected:
+  static MergedRuns merge(const std::vector<RunResults>& runs, size_t enough_cases = 1000) {
+    std::vector<std::filesystem::path> sources;
+    for (const RunResults& run : runs) sources.push_back(run.source);
+    auto all = merged(*merge_sources(sources), {.enough_cases = enough_cases});
+    EXPECT_TRUE(all.ok()) << all.error().what;
+    return *std::move(all);
+  }
+};
 
 TEST_F(Merge, PutsShardsTogether) {
   const RunResults a = run("a", 0, {told(settled(kOne, {kPass}))});
   const RunResults b = run("b", 1, {told(settled(kTwo, {sample::hang()}))});
-  const JournalEvents log = merged({&b, &a});
-  const RunRecord record = record_of(log);
+  const RunRecord record = merge({b, a}).record;
   EXPECT_EQ(sentence(record.tally()), "1 passed, 1 failed, 0 errors, 0 skipped");
   EXPECT_EQ(record.started().run_id, "a+b");
   EXPECT_EQ(record.started().out_dir, path().string());
@@ -193,7 +205,7 @@ TEST_F(Merge, SettlesACaseThatSeveralRunsHaveAnew) {
   const RunResults a = run("a", 0, {told(settled(kOne, {sample::vm_killed()})), told(settled(kTwo, {kPass}))});
   const RunResults b = run("b", 1, {told(settled(kOne, {kPass})), told(settled(kTwo, {sample::hang()}))});
   const RunResults c = run("c", 2, {told(sample::planned_skip(kOne)), told(sample::planned_skip(kTwo))});
-  const RunRecord record = record_of(merged({&c, &b, &a}));
+  const RunRecord record = merge({c, b, a}).record;
   const auto& cases = record.suites().at(sample::kSuite).cases;
   EXPECT_EQ(cases.at(kOne).verdict.outcome, Outcome::kPassed);
   EXPECT_EQ(cases.at(kTwo).verdict.outcome, Outcome::kFlaky);
@@ -205,12 +217,25 @@ TEST_F(Merge, SettlesACaseThatSeveralRunsHaveAnew) {
 TEST_F(Merge, KeepsThePhasesOfEachAttempt) {
   const RunResults a = run("a", 0, {sample::timed(kOne, {100})});
   const RunResults b = run("b", 1, {sample::timed(kOne, {200})});
-  PhaseLog phases;
-  for (const Event& event : merged({&a, &b}).events) {
-    if (const auto* phase = std::get_if<PhaseEnded>(&event)) phases.add(*phase);
-  }
+  const PhaseLog phases = merge({a, b}).phases;
   EXPECT_EQ(phases.of(sample::at(kOne, 1)).at(0).took, std::chrono::milliseconds(100));
   EXPECT_EQ(phases.of(sample::at(kOne, 2)).at(0).took, std::chrono::milliseconds(200));
+}
+
+TEST_F(Merge, ForgetsThePhasesOfWhatPassedWhenThereAreManyCases) {
+  const RunResults a = run("a", 0, {sample::timed(kOne, {100}), told(settled(kTwo, {sample::hang()}))});
+  const PhaseLog phases = merge({a}, 0).phases;
+  EXPECT_THAT(phases.of(sample::at(kOne)), IsEmpty());
+  EXPECT_THAT(phases.of(sample::at(kTwo)), SizeIs(2));
+}
+
+TEST_F(Merge, NumbersAttemptsOnOverAnyNumberOfRuns) {
+  std::vector<RunResults> runs;
+  for (int i = 0; i < 4; ++i) runs.push_back(run("r" + std::to_string(i), i, {sample::timed(kOne, {100, 200})}));
+  const MergedRuns all = merge(runs);
+  const auto& attempts = all.record.suites().at(sample::kSuite).cases.at(kOne).attempts;
+  ASSERT_THAT(attempts, SizeIs(8));
+  for (size_t i = 0; i < attempts.size(); ++i) EXPECT_EQ(attempts[i].where.attempt, static_cast<int>(i) + 1);
 }
 
 TEST_F(Merge, WasInterruptedWhenOneOfThemDidNotEnd) {
@@ -221,8 +246,8 @@ TEST_F(Merge, WasInterruptedWhenOneOfThemDidNotEnd) {
   const auto cut = read_results(folder);
   ASSERT_TRUE(cut.ok());
   const RunResults whole = run("b", 1, {told(settled(kTwo, {kPass}))});
-  EXPECT_EQ(record_of(merged({&*cut, &whole})).ended()->exit_code, 130);
-  EXPECT_EQ(record_of(merged({&whole})).ended()->exit_code, 0);
+  EXPECT_EQ(merge({*cut, whole}).record.ended()->exit_code, 130);
+  EXPECT_EQ(merge({whole}).record.ended()->exit_code, 0);
 }
 
 }  // namespace

@@ -155,7 +155,7 @@ class Suite {
 
   /// Steps: each case by itself; then the suite's properties, of which those that begin with a case's key are that
   /// case's.
-  Result<void> read(JournalEvents& into) {
+  Result<void> read(const EventTaker& take) {
     for (const pugi::xml_node testcase : node_.children("testcase")) TRY(add_case(testcase));
     for (const CaseId& id : repeated_) settle_again(cases_.at(id));  // once, however often it was repeated
     for (const pugi::xml_node property : node_.child("properties").children("property")) {
@@ -163,16 +163,8 @@ class Suite {
     }
     if (const std::string host = attribute(node_, "hostname"); !host.empty()) facts_["hostname"] = host;
     const auto begun = from_iso_utc(attribute(node_, "timestamp")).value_or(WallClock::time_point());
-    const auto tell = [&](Event event) {
-      into.events.push_back(std::move(event));
-      into.times.push_back(begun);
-    };
-    tell(SuiteFacts{.suite = name_, .properties = facts_});
-    for (const CaseId& id : order_) {
-      CaseSettled& settled = cases_.at(id);
-      for (const AttemptEnded& attempt : settled.attempts) tell(attempt);
-      tell(std::move(settled));
-    }
+    take(SuiteFacts{.suite = name_, .properties = facts_}, begun);
+    for (const CaseId& id : order_) take(std::move(cases_.at(id)), begun);
     return {};
   }
   const Properties& facts() const { return facts_; }
@@ -307,9 +299,9 @@ class Suite {
 /// The whole document.
 class Document {
  public:
-  explicit Document(pugi::xml_node root) : root_(root) {}
+  Document(pugi::xml_node root, const EventTaker& take) : root_(root), take_(take) {}
 
-  Result<JournalEvents> read() {
+  Result<void> read() {
     const std::string_view name = root_.name();
     if (name != "testsuites" && name != "testsuite") {
       return wrong(fmt::format("the document is <{}>, not <testsuites>", printable(name)));
@@ -319,15 +311,15 @@ class Document {
     const milliseconds took = TRY(time_of(root_));
     RunStarted started;
     started.run_id = facts_.contains("run_id") ? facts_.at("run_id") : "";
-    log_.times.insert(log_.times.begin(), log_.times.empty() ? WallClock::time_point() : log_.times.front());
-    log_.events.insert(log_.events.begin(), started);
+    take_(started, last_);
     if (facts_.contains("run.interrupted")) {
       const bool interrupted = facts_.at("run.interrupted") == "true";
-      log_.times.push_back(log_.times.back());
-      log_.events.push_back(RunEnded{
-          .tally = tally_, .interrupted = interrupted, .exit_code = exit_code(tally_, interrupted), .took = took});
+      take_(
+          RunEnded{
+              .tally = tally_, .interrupted = interrupted, .exit_code = exit_code(tally_, interrupted), .took = took},
+          last_);
     }
-    return std::move(log_);
+    return {};
   }
 
  private:
@@ -336,12 +328,13 @@ class Document {
     if (parent.child("testcase")) {
       const std::string name = attribute(parent, "name");
       Suite suite(parent, name.empty() ? "suite" : name);
-      const size_t before = log_.events.size();
-      TRY(suite.read(log_));
-      for (size_t i = before; i < log_.events.size(); ++i) {
-        const auto* settled = std::get_if<CaseSettled>(&log_.events[i]);
+      const EventTaker counted = [&](Event event, WallClock::time_point at) {
+        const auto* settled = std::get_if<CaseSettled>(&event);
         if (settled != nullptr) tally_.add(settled->verdict.outcome);
-      }
+        last_ = at;
+        take_(std::move(event), at);
+      };
+      TRY(suite.read(counted));
       facts_.insert(suite.facts().begin(), suite.facts().end());
     }
     for (const pugi::xml_node child : parent.children("testsuite")) TRY(read_suites(child, depth + 1));
@@ -357,20 +350,21 @@ class Document {
   }
 
   pugi::xml_node root_;
-  JournalEvents log_;
+  const EventTaker& take_;
+  WallClock::time_point last_;  ///< of what was told last
   Properties facts_;
   Tally tally_;
 };
 
 }  // namespace
 
-Result<JournalEvents> parse_junit(std::string_view xml) {
+Result<void> tell_junit(std::string xml, const EventTaker& take) {
   pugi::xml_document document;
   // No document type: its entities are a way to make a small file large.
   if (xml.find("<!DOCTYPE") != std::string_view::npos) return wrong("it has a document type, which is not read");
-  const auto parsed = document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8);
+  const auto parsed = document.load_buffer_inplace(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8);
   if (!parsed) return wrong(fmt::format("no XML: {} at byte {}", parsed.description(), parsed.offset));
-  return Document(document.document_element()).read();
+  return Document(document.document_element(), take).read();
 }
 
 }  // namespace holdfast::reports

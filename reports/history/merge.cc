@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "harness/base/text.h"
+#include "reports/history/run_results.h"
 
 namespace holdfast::reports {
 
@@ -16,11 +19,12 @@ namespace fs = std::filesystem;
 namespace {
 
 /// The deepest folder above all runs' folders, or that of the only run.
-fs::path common_folder(const std::vector<const RunResults*>& runs) {
-  fs::path common = runs.front()->folder;
-  for (const RunResults* run : runs) {
+fs::path common_folder(const std::vector<MergeSource>& runs) {
+  fs::path common = runs.front().head.source.parent_path();
+  for (const MergeSource& run : runs) {
+    const fs::path folder = run.head.source.parent_path();
     fs::path shared;
-    const auto [end, other] = std::mismatch(common.begin(), common.end(), run->folder.begin(), run->folder.end());
+    const auto [end, other] = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end());
     for (auto part = common.begin(); part != end; ++part) shared /= *part;
     common = shared;
   }
@@ -30,58 +34,61 @@ fs::path common_folder(const std::vector<const RunResults*>& runs) {
 /// Rewrites the events of one run after another.
 class Merge {
  public:
-  explicit Merge(const fs::path& folder) { started_.out_dir = folder.string(); }
+  Merge(const fs::path& folder, const EventTaker& take) : take_(take) { whole_.started.out_dir = folder.string(); }
 
-  void add(const RunResults& run) {
-    run_ = &run;
-    base_ = highest_;
-    const fs::path below = run.folder.lexically_relative(started_.out_dir);
+  Result<void> add(const MergeSource& run) {
+    ++run_;
+    suites_.clear();
+    properties_.clear();
+    ended_ = false;
+    if (!run.head.started.run_id.empty()) ids_.push_back(run.head.started.run_id);
+    const fs::path below = run.head.source.parent_path().lexically_relative(whole_.started.out_dir);
     prefix_ = below == "." ? fs::path() : below;
-    bool ended = false;
-    for (size_t i = 0; i < run.log.events.size(); ++i) {
-      Event event = run.log.events[i];
-      ended = ended || std::holds_alternative<RunEnded>(event);
-      if (std::visit([this](auto& one) { return keep(one); }, event)) {
-        log_.events.push_back(std::move(event));
-        log_.times.push_back(run.log.times[i]);
-      }
-    }
-    interrupted_ = interrupted_ || !ended;
+    const EventTaker take = [&](Event event, WallClock::time_point at) {
+      now_ = at;
+      if (run.edit && !run.edit(event)) return;
+      if (std::visit([this](auto& one) { return keep(one); }, event)) take_(std::move(event), now_);
+    };
+    TRY(tell_run(run.head.source, take));
+    whole_.interrupted = whole_.interrupted || !ended_;
+    return {};
   }
 
-  JournalEvents take() {
-    started_.run_id = join(ids_, "+");
-    log_.events.insert(log_.events.begin(), started_);
-    log_.times.insert(log_.times.begin(), log_.times.empty() ? WallClock::time_point() : log_.times.front());
-    const Tally tally = record_of(log_).tally();
-    log_.times.push_back(log_.times.back());
-    log_.events.push_back(RunEnded{
-        .tally = tally, .interrupted = interrupted_, .exit_code = exit_code(tally, interrupted_), .took = took_});
-    return std::move(log_);
+  WholeRun take() {
+    whole_.started.run_id = join(ids_, "+");
+    return std::move(whole_);
   }
 
  private:
   using CaseKey = std::pair<std::string, CaseId>;
+  /// The attempts at a case: how many there were before the run that had it last, and how many there are with it.
+  struct Attempts {
+    int before = 0;
+    int highest = 0;
+    int run = 0;
+  };
 
   // Each: makes one event the merged run's, or says that it is left out.
 
   bool keep(RunStarted& event) {
-    if (const std::string name = run_->name(); !name.empty()) ids_.push_back(name);
-    started_.planned += event.planned;
-    started_.skipped += event.skipped;
+    whole_.started.planned += event.planned;
+    whole_.started.skipped += event.skipped;
     // What is true of one run is no property of all: it goes to the run's suites.
-    for (const auto& [name, suite] : run_->record.suites()) {
-      log_.events.emplace_back(SuiteFacts{.suite = name, .properties = event.properties});
-      log_.times.push_back(suite.begun);
-    }
+    properties_ = std::move(event.properties);
     return false;
   }
   bool keep(RunEnded& event) {
-    interrupted_ = interrupted_ || event.interrupted;
-    took_ += event.took;
+    ended_ = true;
+    whole_.interrupted = whole_.interrupted || event.interrupted;
+    whole_.took += event.took;
     return false;
   }
+  bool keep(SuiteFacts& event) {
+    meet(event.suite);
+    return true;
+  }
   bool keep(CaseSettled& event) {
+    meet(event.suite.empty() ? event.target : event.suite);
     for (AttemptEnded& attempt : event.attempts) keep(attempt);
     return true;
   }
@@ -96,35 +103,71 @@ class Merge {
     return true;
   }
 
-  void renumber(Where& where) {
-    const CaseKey key{where.target, where.id};
-    const auto base = base_.find(key);
-    if (base != base_.end()) where.attempt += base->second;
-    int& highest = highest_[key];
-    highest = std::max(highest, where.attempt);
+  void meet(const std::string& suite) {
+    if (suites_.insert(suite).second) take_(SuiteFacts{.suite = suite, .properties = properties_}, now_);
   }
 
-  JournalEvents log_;
-  RunStarted started_;
+  void renumber(Where& where) {
+    // Events of one attempt come together.
+    if (last_ == attempts_.end() || last_->first.second != where.id || last_->first.first != where.target) {
+      last_ = attempts_.try_emplace({where.target, where.id}).first;
+    }
+    Attempts& known = last_->second;
+    if (known.run != run_) known = {.before = known.highest, .highest = known.highest, .run = run_};
+    where.attempt += known.before;
+    known.highest = std::max(known.highest, where.attempt);
+  }
+
+  const EventTaker& take_;
+  WallClock::time_point now_;
+  WholeRun whole_;
   std::vector<std::string> ids_;
-  std::map<CaseKey, int> highest_;  ///< attempts at each case so far
-  std::map<CaseKey, int> base_;     ///< the same before this run
-  const RunResults* run_ = nullptr;
+  std::map<CaseKey, Attempts> attempts_;
+  std::map<CaseKey, Attempts>::iterator last_ = attempts_.end();  ///< whose event was last
+  int run_ = 0;
+  std::set<std::string> suites_;  ///< of this run, as far as it has told
+  Properties properties_;         ///< of this run
+  bool ended_ = false;
   fs::path prefix_;
-  bool interrupted_ = false;
-  std::chrono::milliseconds took_{0};
 };
 
 }  // namespace
 
-JournalEvents merged(std::vector<const RunResults*> runs) {
-  if (runs.empty()) return {};
-  std::ranges::stable_sort(runs, [](const RunResults* a, const RunResults* b) {
-    return std::pair(a->begun(), a->name()) < std::pair(b->begun(), b->name());
-  });
-  Merge merge(common_folder(runs));
-  for (const RunResults* run : runs) merge.add(*run);
+Result<WholeRun> tell_merged(std::vector<MergeSource> sources, const fs::path& folder, const EventTaker& take) {
+  std::ranges::stable_sort(sources, {},
+                           [](const MergeSource& run) { return std::tie(run.head.begun, run.head.started.run_id); });
+  Merge merge(folder, take);
+  for (const MergeSource& run : sources) TRY(merge.add(run));
   return merge.take();
+}
+
+Result<MergedRuns> merged(std::vector<MergeSource> sources, const MergeSettings& settings) {
+  if (sources.empty()) return usage_error("there is no run to merge").because("name run folders or JUnit files");
+  const auto clock = std::make_shared<WallClock::time_point>();
+  MergedRuns all{.record = RunRecord([clock] { return *clock; }), .phases = PhaseLog(settings.enough_cases)};
+  const EventTaker take = [&](Event event, WallClock::time_point at) {
+    *clock = at;
+    all.phases.add(event);
+    all.record.add(std::move(event));
+  };
+  const fs::path folder = common_folder(sources);
+  WholeRun whole = TRY(tell_merged(std::move(sources), folder, take));
+  if (!settings.name.empty()) whole.started.run_id = settings.name;
+  if (settings.forgives_cut) whole.interrupted = false;
+  all.record.add(std::move(whole.started));
+  for (const std::string& note : settings.notes) all.record.add(Note{Note::Level::kWarning, note});
+  const Tally tally = all.record.tally();
+  const int code = exit_code(tally, whole.interrupted);
+  const bool may_stand = settings.notes.empty() || code == 1 || code == 130;
+  all.record.add(RunEnded{
+      .tally = tally, .interrupted = whole.interrupted, .exit_code = may_stand ? code : 2, .took = whole.took});
+  return all;
+}
+
+Result<std::vector<MergeSource>> merge_sources(const std::vector<fs::path>& files) {
+  std::vector<MergeSource> sources;
+  for (const fs::path& file : files) sources.push_back({.head = TRY(head_of_run(file))});
+  return sources;
 }
 
 }  // namespace holdfast::reports

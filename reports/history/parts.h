@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "reports/history/run_results.h"
+#include "reports/history/merge.h"
 
 namespace holdfast::reports {
 
@@ -17,7 +17,7 @@ namespace holdfast::reports {
 /// and other build-ids, the build-ids become part of its name, so that the pass of one kernel and the failure of
 /// another make no flaky case.
 ///
-/// Errors: harness.usage for shards that were dealt differently.
-Result<std::vector<std::string>> fit_together(std::vector<RunResults>& runs);
+/// Errors: harness.usage for shards that were dealt differently; as tell_run.
+Result<std::vector<std::string>> fit_together(std::vector<MergeSource>& runs);
 
 }  // namespace holdfast::reports

@@ -27,35 +27,38 @@ class Parts : public sample::Runs {
     return sample::told(sample::settled(named(name), {sample::hang()}));
   }
   /// A run that was a shard.
-  RunResults shard(const std::string& id, const std::string& which, const std::string& deal,
-                   const std::vector<std::vector<Event>>& cases) {
-    RunResults results = run(id, 1, cases);
-    auto& started = std::get<RunStarted>(results.log.events.front());
-    if (!which.empty()) started.properties["shard"] = which;
-    if (!deal.empty()) started.properties["shard.deal"] = deal;
-    results.record = record_of(results.log);
-    return results;
+  MergeSource shard(const std::string& id, const std::string& which, const std::string& deal,
+                    const std::vector<std::vector<Event>>& cases) {
+    MergeSource source = whole(id, 1, cases);
+    source.head.started.properties["shard"] = which;
+    source.head.started.properties["shard.deal"] = deal;
+    return source;
   }
-  static std::string merged_xml(std::vector<RunResults>& runs) {
-    std::vector<const RunResults*> each;
-    for (const RunResults& one : runs) each.push_back(&one);
-    return junit_xml(record_of(merged(std::move(each))), "merged", "/");
+  MergeSource whole(const std::string& id, int day, const std::vector<std::vector<Event>>& cases) {
+    auto head = head_of_run(write_run(id, day, cases) / "journal.jsonl");
+    EXPECT_TRUE(head.ok()) << head.error().what;
+    return {.head = *std::move(head)};
+  }
+  static std::string merged_xml(const std::vector<MergeSource>& runs) {
+    const auto all = merged(runs, {.enough_cases = kAllPhases});
+    EXPECT_TRUE(all.ok()) << all.error().what;
+    return junit_xml(all->record, "merged", "/");
   }
 };
 
 TEST_F(Parts, OfOneDealMakeAWhole) {
-  std::vector<RunResults> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "d", {passed("Two")})};
+  std::vector<MergeSource> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "d", {passed("Two")})};
   EXPECT_THAT(*fit_together(runs), IsEmpty());
   EXPECT_THAT(merged_xml(runs), Not(HasSubstr("shard"))) << "the whole is no shard";
 }
 
 TEST_F(Parts, ThatAreMissingAreNamed) {
-  std::vector<RunResults> runs{shard("a", "1/3", "d", {passed("One")}), shard("b", "3/3", "d", {passed("Two")})};
+  std::vector<MergeSource> runs{shard("a", "1/3", "d", {passed("One")}), shard("b", "3/3", "d", {passed("Two")})};
   EXPECT_THAT(*fit_together(runs), ElementsAre(HasSubstr("shard 2/3")));
 }
 
 TEST_F(Parts, ThatWereDealtDifferentlyAreRefused) {
-  std::vector<RunResults> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "e", {passed("Two")})};
+  std::vector<MergeSource> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "e", {passed("Two")})};
   const auto fits = fit_together(runs);
   ASSERT_FALSE(fits.ok());
   EXPECT_EQ(fits.error().type(), "harness.usage");
@@ -63,11 +66,11 @@ TEST_F(Parts, ThatWereDealtDifferentlyAreRefused) {
 }
 
 TEST_F(Parts, OfDifferentKernelsAreNoFlakyCase) {
-  std::vector<RunResults> runs;
+  std::vector<MergeSource> runs;
   build_id_ = "aaaaaaaaaaaa";
-  runs.push_back(run("a", 1, {passed("One")}));
+  runs.push_back(whole("a", 1, {passed("One")}));
   build_id_ = "bbbbbbbbbbbb";
-  runs.push_back(run("b", 2, {failed("One")}));
+  runs.push_back(whole("b", 2, {failed("One")}));
   EXPECT_THAT(merged_xml(runs), HasSubstr("flaky")) << "the control: by name alone they are one kernel";
   ASSERT_TRUE(fit_together(runs).ok());
   const std::string xml = merged_xml(runs);
@@ -77,10 +80,12 @@ TEST_F(Parts, OfDifferentKernelsAreNoFlakyCase) {
 }
 
 TEST_F(Parts, OfTheSameKernelKeepTheirSuitesName) {
-  std::vector<RunResults> runs{run("a", 1, {passed("One")}), run("b", 2, {failed("One")})};
+  std::vector<MergeSource> runs{whole("a", 1, {passed("One")}), whole("b", 2, {failed("One")})};
   ASSERT_TRUE(fit_together(runs).ok());
-  EXPECT_THAT(runs.front().record.suites(), SizeIs(1));
-  EXPECT_EQ(runs.front().record.suites().begin()->first, sample::kSuite);
+  const auto all = merged(runs, {.enough_cases = kAllPhases});
+  ASSERT_TRUE(all.ok());
+  EXPECT_THAT(all->record.suites(), SizeIs(1));
+  EXPECT_EQ(all->record.suites().begin()->first, sample::kSuite);
   EXPECT_THAT(merged_xml(runs), HasSubstr("flaky"));
 }
 

@@ -23,38 +23,43 @@ Error broken(const fs::path& file, std::string_view what) {
       .because("leave this run out, or get its files again from where it ran");
 }
 
-/// What a report relies on: cases have names, there are not too many, and no path leads out of the run's folder.
-std::string problem_in(const JournalEvents& log) {
-  size_t cases = 0;
-  for (const Event& event : log.events) {
-    std::vector<std::string> dirs;
-    if (const auto* ended = std::get_if<AttemptEnded>(&event)) dirs.push_back(ended->dir);
-    if (const auto* settled = std::get_if<CaseSettled>(&event)) {
-      if (++cases > kMostCases) return fmt::format("it has more than {} cases", kMostCases);
-      if (settled->id.suite.empty() && settled->id.name.empty()) return "a case has no name";
-      for (const AttemptEnded& attempt : settled->attempts) dirs.push_back(attempt.dir);
-    }
-    for (const std::string& dir : dirs) {
-      if (!dir.empty() && !leads_inward(dir)) return fmt::format("the path \"{}\" leads out of the run's folder", dir);
-    }
-  }
-  return log.events.empty() ? "it holds no event of a run" : "";
-}
+/// Holds what is told against what a report relies on: cases have names, there are not too many, and no path leads out
+/// of the run's folder. Passes on what is sound, until something is not.
+class Gate {
+ public:
+  explicit Gate(const EventTaker& take) : take_(take) {}
 
-Result<JournalEvents> read_log(const fs::path& file) {
-  const std::string text = TRY(read_file(file, kResultsLimit));
-  JournalEvents log;
-  if (file.extension() == ".jsonl") {
-    log = parse_journal(text);
-    if (!log.broken.empty()) return broken(file, log.broken);
-  } else {
-    auto read = parse_junit(text);
-    if (!read) return broken(file, read.error().what);
-    log = *std::move(read);
+  void take(Event event, WallClock::time_point at) {
+    if (const auto* ended = std::get_if<AttemptEnded>(&event)) look_at(*ended);
+    if (const auto* settled = std::get_if<CaseSettled>(&event)) look_at(*settled);
+    if (!problem_.empty()) return;
+    any_ = true;
+    take_(std::move(event), at);
   }
-  if (const std::string problem = problem_in(log); !problem.empty()) return broken(file, problem);
-  return log;
-}
+  bool open() const { return problem_.empty(); }
+  std::string problem(bool any_line) const {
+    return any_ || any_line || !open() ? problem_ : "it holds no event of a run";
+  }
+
+ private:
+  void look_at(const AttemptEnded& attempt) {
+    if (attempt.dir.empty() || leads_inward(attempt.dir)) return;
+    problem_ = fmt::format("the path \"{}\" leads out of the run's folder", attempt.dir);
+  }
+  void look_at(const CaseSettled& settled) {
+    if (++cases_ > kMostCases) problem_ = fmt::format("it has more than {} cases", kMostCases);
+    if (settled.id.suite.empty() && settled.id.name.empty()) problem_ = "a case has no name";
+    for (const AttemptEnded& attempt : settled.attempts) look_at(attempt);
+  }
+
+  const EventTaker& take_;
+  size_t cases_ = 0;
+  bool any_ = false;
+  std::string problem_;
+};
+
+/// The names of events that no report over runs has a use for.
+const std::vector<std::string_view> kUnwanted{"attempt-ended", "phase-started", "intent", "finding-allowed"};
 
 bool is_run_folder(const fs::path& folder) {
   std::error_code unknown;
@@ -70,7 +75,7 @@ fs::path best_source(const fs::path& where) {
   return fs::is_regular_file(where, unknown) ? where : fs::path();
 }
 
-Result<std::vector<fs::path>> runs_at(const fs::path& where) {
+Result<std::vector<fs::path>> runs_in(const fs::path& where) {
   std::error_code failed;
   if (!fs::is_directory(where, failed) || is_run_folder(where)) return std::vector<fs::path>{where};
   std::set<fs::path> runs;
@@ -92,46 +97,81 @@ std::string RunResults::name() const {
   return id.empty() ? folder.filename().string() : id;
 }
 
-WallClock::time_point RunResults::begun() const {
-  const auto known = std::ranges::find_if(log.times, [](auto when) { return when != WallClock::time_point(); });
-  return known == log.times.end() ? WallClock::time_point() : *known;
-}
-
-RunRecord record_of(const JournalEvents& log) {
-  const auto clock = std::make_shared<WallClock::time_point>();
-  RunRecord record([clock] { return *clock; });
-  for (size_t i = 0; i < log.events.size(); ++i) {
-    *clock = log.times[i];
-    record.add(log.events[i]);
-  }
-  return record;
-}
-
-Result<RunResults> read_results(const fs::path& where) {
+Result<fs::path> source_of_run(const fs::path& where) {
   const fs::path source = best_source(where);
   if (source.empty()) {
     return usage_error(fmt::format("{}: there is no run", where.string()))
         .because("give a run's folder, its journal.jsonl, or a JUnit file");
   }
-  const fs::path whole = TRY(absolute_path(source));
-  // Not among the braces: g++ 12 leaks the members before it when TRY returns from there.
-  JournalEvents log = TRY(read_log(whole));
-  RunResults results{
-      .source = whole, .folder = whole.parent_path(), .log = std::move(log), .record = RunRecord(), .phases = {}};
-  for (Event& event : results.log.events) {
+  return absolute_path(source);
+}
+
+Result<void> tell_run(const fs::path& source, const EventTaker& take) {
+  Gate gate(take);
+  const EventTaker checked = [&](Event event, WallClock::time_point at) { gate.take(std::move(event), at); };
+  size_t lines = 0;
+  if (source.extension() == ".jsonl") {
+    const JournalRest rest = TRY(tell_journal(source, kUnwanted, checked, [&] { return gate.open(); }));
+    if (!rest.broken.empty()) return broken(source, rest.broken);
+    lines = rest.lines - static_cast<size_t>(rest.unreadable);
+  } else {
+    const auto told = tell_junit(TRY(read_file(source, kResultsLimit)), checked);
+    if (!told) return broken(source, told.error().what);
+  }
+  if (const std::string problem = gate.problem(lines > 0); !problem.empty()) return broken(source, problem);
+  return {};
+}
+
+Result<RunHead> head_of_run(const fs::path& source) {
+  RunHead head{.source = source, .begun = {}, .started = {}};
+  bool known = false;
+  const EventTaker take = [&](Event event, WallClock::time_point at) {
+    if (head.begun == WallClock::time_point()) head.begun = at;
+    if (auto* started = std::get_if<RunStarted>(&event)) {
+      head.started = std::move(*started);
+      known = head.begun != WallClock::time_point();
+    }
+  };
+  if (source.extension() == ".jsonl") {
+    TRY(tell_journal(source, {}, take, [&] { return !known; }));
+  } else {
+    TRY(tell_run(source, take));
+  }
+  if (head.started.run_id.empty()) head.started.run_id = source.parent_path().filename().string();
+  return head;
+}
+
+Result<RunResults> read_results(const fs::path& where, size_t enough_cases) {
+  const fs::path source = TRY(source_of_run(where));
+  const auto clock = std::make_shared<WallClock::time_point>();
+  RunResults results{.source = source,
+                     .folder = source.parent_path(),
+                     .start = {},
+                     .record = RunRecord([clock] { return *clock; }),
+                     .phases = PhaseLog(enough_cases)};
+  const EventTaker take = [&](Event event, WallClock::time_point at) {
+    *clock = at;
+    if (results.start == WallClock::time_point()) results.start = at;
     // The folder may have moved since.
     if (auto* started = std::get_if<RunStarted>(&event)) started->out_dir = results.folder.string();
     results.phases.add(event);
-  }
-  results.record = record_of(results.log);
+    results.record.add(std::move(event));
+  };
+  TRY(tell_run(source, take));
   return results;
+}
+
+Result<std::vector<fs::path>> runs_at(const std::vector<fs::path>& paths) {
+  std::vector<fs::path> runs;
+  for (const fs::path& path : paths) {
+    for (fs::path& run : TRY(runs_in(path))) runs.push_back(std::move(run));
+  }
+  return runs;
 }
 
 Result<std::vector<RunResults>> read_all_results(const std::vector<fs::path>& paths) {
   std::vector<RunResults> all;
-  for (const fs::path& path : paths) {
-    for (const fs::path& run : TRY(runs_at(path))) all.push_back(TRY(read_results(run)));
-  }
+  for (const fs::path& run : TRY(runs_at(paths))) all.push_back(TRY(read_results(run)));
   std::ranges::stable_sort(all, [](const RunResults& a, const RunResults& b) {
     return std::pair(a.begun(), a.name()) < std::pair(b.begun(), b.name());
   });

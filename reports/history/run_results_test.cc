@@ -12,6 +12,7 @@ namespace holdfast::reports {
 namespace {
 
 namespace fs = std::filesystem;
+using sample::record_of_junit;
 using sample::settled;
 using sample::told;
 using testing::AllOf;
@@ -91,25 +92,25 @@ TEST_F(RunFiles, TellTheSameWhetherJournalOrJUnitIsRead) {
 TEST_F(RunFiles, AreTheSameAfterBeingReadAndWrittenAgain) {
   const RunResults journal = run("aaaa", 0, eventful());
   const std::string first = junit_xml(journal.record, "lab-1", "/");
-  const auto log = parse_junit(first);
-  ASSERT_TRUE(log.ok()) << log.error().what;
-  const std::string second = junit_xml(record_of(*log), "lab-1", "/");
-  const auto again = parse_junit(second);
+  const auto once = record_of_junit(first);
+  ASSERT_TRUE(once.ok()) << once.error().what;
+  const std::string second = junit_xml(*once, "lab-1", "/");
+  const auto again = record_of_junit(second);
   ASSERT_TRUE(again.ok()) << again.error().what;
-  EXPECT_EQ(junit_xml(record_of(*again), "lab-1", "/"), second);
+  EXPECT_EQ(junit_xml(*again, "lab-1", "/"), second);
   // The paths of attempts but the last are not told twice.
-  EXPECT_EQ(sentence(record_of(*again).tally()), sentence(journal.record.tally()));
+  EXPECT_EQ(sentence(again->tally()), sentence(journal.record.tally()));
 }
 
 TEST_F(RunFiles, MayBeInTheExtendedDialect) {
   const RunResults journal = run("aaaa", 0, eventful());
-  const auto log = parse_junit(junit_xml(journal.record, "lab-1", "/", JunitDialect::kExtended));
-  ASSERT_TRUE(log.ok()) << log.error().what;
-  const RunRecord record = record_of(*log);
+  const auto read = record_of_junit(junit_xml(journal.record, "lab-1", "/", JunitDialect::kExtended));
+  ASSERT_TRUE(read.ok()) << read.error().what;
+  const RunRecord& record = *read;
   EXPECT_EQ(sentence(record.tally()), "2 passed, 3 failed, 1 error, 1 skipped");
-  const CaseSettled& read = record.suites().at(sample::kSuite).cases.at(sample::kKeeps);
-  EXPECT_EQ(read.phases.at("kexec"), std::chrono::milliseconds(1100));
-  EXPECT_EQ(read.attempts.back().properties.at("boot_id.after"), "bbbb");
+  const CaseSettled& keeps = record.suites().at(sample::kSuite).cases.at(sample::kKeeps);
+  EXPECT_EQ(keeps.phases.at("kexec"), std::chrono::milliseconds(1100));
+  EXPECT_EQ(keeps.attempts.back().properties.at("boot_id.after"), "bbbb");
 }
 
 TEST_F(RunFiles, AreFoundInTheFolderAboveOldestFirst) {
@@ -170,15 +171,15 @@ TEST_F(RunFiles, ThatLeadOutOfTheirFolderAreRefused) {
 }
 
 TEST(JunitReader, TakesWhatOtherProgramsWrite) {
-  const auto log = parse_junit(
+  const auto read = record_of_junit(
       "<testsuites><testsuite name='outer'><testsuite name='inner' timestamp='2001-09-09T01:46:40Z' hostname='h'>"
       "<testcase name='a' classname='x.y.Z' time='1,001.5'/>"
       "<testcase name='b'><failure>assert 1 == 2\nmore</failure></testcase>"
       "<testcase name='c'><error type='E' message='m'/></testcase><testcase name='d'><skipped/></testcase>"
       "<testcase name='a' classname='x.y.Z'><failure message='second'/></testcase>"
       "</testsuite></testsuite></testsuites>");
-  ASSERT_TRUE(log.ok()) << log.error().what;
-  const RunRecord record = record_of(*log);
+  ASSERT_TRUE(read.ok()) << read.error().what;
+  const RunRecord& record = *read;
   const SuiteRecord& suite = record.suites().at("inner");
   EXPECT_EQ(sentence(suite.tally()), "0 passed, 2 failed, 1 error, 1 skipped");
   EXPECT_EQ(iso_utc(suite.begun), "2001-09-09T01:46:40Z");
@@ -192,23 +193,22 @@ TEST(JunitReader, TakesWhatOtherProgramsWrite) {
 }
 
 TEST(JunitReader, LetsNoBytePassThatIsNotPrintable) {
-  const auto log = parse_junit(
+  const auto read = record_of_junit(
       "<testsuite name='s'><testcase name='a\x1b[31m\xff'><failure message='&#27;]0;x&#7;'/>"
       "</testcase></testsuite>");
-  ASSERT_TRUE(log.ok());
-  const RunRecord record = record_of(*log);
-  const auto& [id, read] = *record.suites().at("s").cases.begin();
+  ASSERT_TRUE(read.ok());
+  const auto& [id, settled] = *read->suites().at("s").cases.begin();
   EXPECT_EQ(id.name, "a\\x1b[31m\\xff");
-  EXPECT_EQ(read.verdict.message, "\\x1b]0;x\\x07");
+  EXPECT_EQ(settled.verdict.message, "\\x1b]0;x\\x07");
 }
 
 TEST(JunitReader, BearsADocumentThatIsDeep) {
   std::string xml;
   for (int i = 0; i < 100'000; ++i) xml += "<testsuite>";
   for (int i = 0; i < 100'000; ++i) xml += "</testsuite>";
-  const auto log = parse_junit(xml);
-  ASSERT_FALSE(log.ok());
-  EXPECT_THAT(log.error().what, HasSubstr("too deeply"));
+  const auto read = record_of_junit(xml);
+  ASSERT_FALSE(read.ok());
+  EXPECT_THAT(read.error().what, HasSubstr("too deeply"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/base/file.h"
+#include "reports/history/junit_reader.h"
 #include "reports/history/run_results.h"
 #include "reports/journal.h"
 #include "reports/junit.h"
@@ -40,6 +41,17 @@ inline std::vector<Event> timed(const CaseId& id, const std::vector<int>& kexec_
     if (auto* phase = std::get_if<PhaseEnded>(&event)) phase->took = std::chrono::milliseconds(kexec_ms[next++]);
   }
   return events;
+}
+
+/// What a JUnit document tells, with the times of its suites.
+inline Result<RunRecord> record_of_junit(std::string xml) {
+  const auto clock = std::make_shared<WallClock::time_point>();
+  RunRecord record([clock] { return *clock; });
+  TRY(tell_junit(std::move(xml), [&](Event event, WallClock::time_point at) {
+    *clock = at;
+    record.add(std::move(event));
+  }));
+  return record;
 }
 
 /// Runs that are written to disk and read back.

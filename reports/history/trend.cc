@@ -69,7 +69,7 @@ double distance_from_median(const std::vector<double>& values) {
 
 std::optional<Step> find_step(const std::vector<double>& series) {
   constexpr double kLeastMs = 20;
-  constexpr double kLeastShare = 0.05;
+  constexpr double kLeastShare = 0.03;
   std::optional<Step> best;
   double best_cost = 0;
   bool differ = false;

@@ -17,7 +17,7 @@ struct Step {
 };
 
 /// The one step that explains the series best (least sum of distances from the medians on both sides), with at least
-/// kLeastSide values on each side; nothing when these are not two levels (levels_differ), or by no more than 20 ms or 5
+/// kLeastSide values on each side; nothing when these are not two levels (levels_differ), or by no more than 20 ms or 3
 /// %.
 std::optional<Step> find_step(const std::vector<double>& series);
 inline constexpr size_t kLeastSide = 3;

@@ -14,9 +14,9 @@ namespace {
 
 constexpr double kWidth = 720;
 constexpr double kHeight = 170;
-constexpr double kLeft = 64;  // room for the figures of the axis
+constexpr double kLeft = 92;  // room for the figures of the axis
 constexpr double kRight = 12;
-constexpr double kTop = 10;
+constexpr double kTop = 16;
 constexpr double kBottom = 24;
 
 /// One series of values over the runs.
@@ -139,14 +139,27 @@ Series pass_rate(const Trend& trend) {
   return series;
 }
 
+/// "1085 ms to 1160 ms since 2026-10-21T02:00:00Z (run n20)".
+std::string said_of_step(const Trend& trend, const PhaseTrend& phase) {
+  const size_t run = phase.runs[phase.step->at];
+  return fmt::format("{:.0f} ms to {:.0f} ms since {} (run {})", phase.step->before, phase.step->after,
+                     iso_utc(trend.begun[run]), trend.names[run]);
+}
+
+/// What a reader came for: is there anything, and since when?
+void write_steps(HtmlWriter& html, const Trend& trend) {
+  if (std::ranges::none_of(trend.phases, [](const PhaseTrend& phase) { return phase.step.has_value(); })) {
+    html.leaf("p", {}, "No phase and no milestone takes longer or shorter than before.");
+    return;
+  }
+  const auto list = html.open("ul", {{"class", "forbidden"}});
+  for (const PhaseTrend& phase : trend.phases) {
+    if (phase.step) html.leaf("li", {}, fmt::format("{}: {}", phase.phase, said_of_step(trend, phase)));
+  }
+}
+
 void write_series(HtmlWriter& html, const Trend& trend, const Series& series) {
   html.leaf("h2", {}, series.title);
-  if (series.step) {
-    const size_t run = series.runs[series.step->at];
-    html.leaf("p", {{"class", "forbidden"}},
-              fmt::format("{:.0f} {} to {:.0f} {} since {} (run {})", series.step->before, series.unit,
-                          series.step->after, series.unit, iso_utc(trend.begun[run]), trend.names[run]));
-  }
   if (!series.values.empty()) Chart(trend, series).write(html);
 }
 
@@ -163,9 +176,9 @@ void write_table(HtmlWriter& html, const Trend& trend) {
   }
   for (size_t i = trend.names.size(); i-- > 0;) {  // the newest on top
     const auto row = html.open("tr");
-    html.leaf("td", {}, iso_utc(trend.begun[i]));
+    html.leaf("td", {{"class", "whole"}}, iso_utc(trend.begun[i]));
     html.leaf("td", {}, trend.names[i]);
-    html.leaf("td", {}, sentence(trend.tallies[i]));
+    html.leaf("td", {{"class", "whole"}}, sentence(trend.tallies[i]));
     for (const PhaseTrend& phase : trend.phases) {
       const auto at = std::ranges::find(phase.runs, i) - phase.runs.begin();
       const auto known = static_cast<size_t>(at) < phase.runs.size();
@@ -179,9 +192,12 @@ void write_table(HtmlWriter& html, const Trend& trend) {
 std::string trend_page(const Trend& trend) {
   return html_page(fmt::format("holdfast: {} runs", trend.names.size()), [&](HtmlWriter& html) {
     html.leaf("h1", {}, fmt::format("{} runs, {} cases compared", trend.names.size(), trend.compared_cases));
+    write_steps(html, trend);
     html.leaf("p", {{"class", "soft"}},
-              "Times are medians over the cases that passed in at least four of five runs. A red dot is a run with a "
-              "kernel failure, a red line the level before and after a step.");
+              "Times are medians over the cases that passed in at least four of five runs. Milestones count from "
+              "the moment when the old kernel left. A red dot is a run with a kernel failure, a red line the level "
+              "before and "
+              "after a step.");
     if (trend.names.empty()) return;
     write_series(html, trend, pass_rate(trend));
     for (const PhaseTrend& phase : trend.phases) {

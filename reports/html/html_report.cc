@@ -6,13 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <set>
-#include <tuple>
+#include <span>
 #include <utility>
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "reports/attempt_files.h"
 #include "reports/html/evidence.h"
+#include "reports/html/many_cases.h"
 #include "reports/html/matrix.h"
 #include "reports/html/page.h"
 #include "reports/html/time_line.h"
@@ -47,7 +48,8 @@ class RunPage {
     std::ranges::stable_sort(ordered_, {}, [](const CaseSettled* one) {
       return std::ranges::find(kByUrgency, one->verdict.outcome) - kByUrgency.begin();
     });
-    for (size_t i = 0; i < ordered_.size(); ++i) numbers_[{suite_of(*ordered_[i]), ordered_[i]->id}] = i;
+    detailed_ = std::min(ordered_.size(), kMostDetailed);
+    for (size_t i = 0; i < detailed_; ++i) numbers_[ordered_[i]] = i;
   }
 
   void write(HtmlWriter& html) const {
@@ -55,17 +57,14 @@ class RunPage {
     write_filters(html);
     write_matrix(html, record_, numbers_);
     html.leaf("h2", {}, "Cases");
-    for (size_t i = 0; i < ordered_.size(); ++i) write_case(html, i);
+    for (size_t i = 0; i < detailed_; ++i) write_case(html, i);
+    write_many_cases(html, std::span(ordered_).subspan(detailed_));
     write_facts(html);
   }
 
   std::string title() const { return fmt::format("{} {}", label(sign_of(record_.tally())), record_.started().run_id); }
 
  private:
-  static std::string suite_of(const CaseSettled& settled) {
-    return settled.suite.empty() ? settled.target : settled.suite;
-  }
-
   void write_head(HtmlWriter& html) const {
     const Tally tally = record_.tally();
     const auto& ended = record_.ended();
@@ -87,9 +86,15 @@ class RunPage {
     auto begun = WallClock::time_point::max();
     for (const auto& [name, suite] : record_.suites()) begun = std::min(begun, suite.begun);
     if (!record_.suites().empty()) fact("begun", iso_utc(begun));
-    for (const auto& [name, suite] : record_.suites()) fact("target and kernels", name);
-    for (const char* name : {"kernel", "next_kernel", "command_line"}) {
-      const auto known = record_.started().properties.find(name);
+    constexpr size_t kMostNamed = 8;
+    size_t named = 0;
+    for (const auto& [name, suite] : record_.suites()) {
+      if (++named <= kMostNamed) fact("target and kernels", name);
+    }
+    if (named > kMostNamed) fact("", fmt::format("and {} more", named - kMostNamed));
+    for (const auto& [name, property] : {std::pair("kernel", "kernel"), std::pair("next kernel", "next_kernel"),
+                                         std::pair("command line", "command_line")}) {
+      const auto known = record_.started().properties.find(property);
       if (known != record_.started().properties.end()) fact(name, known->second);
     }
     for (const std::string& warning : record_.warnings()) fact("warning", warning);
@@ -145,17 +150,13 @@ class RunPage {
     const CaseSettled& settled = *ordered_[number];
     const Outcome outcome = settled.verdict.outcome;
     const bool bad = outcome != Outcome::kPassed && outcome != Outcome::kSkipped;
-    const bool detailed = bad || number < kMostDetailed;
     const std::string classes = fmt::format("case {}", to_string(outcome));
     const std::string id = fmt::format("c{}", number);
     const HtmlAttribute verdict("data-verdict", to_string(outcome));
     const HtmlAttribute device("data-device", settled.id.device);
     const HtmlAttribute suite("data-suite", suite_of(settled));
     const HtmlAttribute target("data-target", settled.target);
-    if (!detailed) {
-      const auto line = html.open("div", {{"class", classes}, {"id", id}, verdict, device, suite, target});
-      write_summary(html, settled);
-    } else if (bad && number < kMostOpen) {
+    if (bad && number < kMostOpen) {
       const auto open =
           html.open("details", {{"class", classes}, {"id", id}, verdict, device, suite, target, {"open", ""}});
       write_details(html, settled);
@@ -252,6 +253,7 @@ class RunPage {
   fs::path run_dir_;
   fs::path way_;  ///< from the page to the run's folder
   std::vector<const CaseSettled*> ordered_;
+  size_t detailed_ = 0;  ///< so many of them are shown in full
   CaseNumbers numbers_;
 };
 
@@ -263,7 +265,10 @@ std::string run_page(const RunRecord& record, const PhaseLog& phases, const fs::
 }
 
 HtmlReport::HtmlReport(fs::path file, OnTrouble on_trouble, RunRecord::Now now, std::shared_ptr<const RunRecord> shared)
-    : file_(std::move(file)), trouble_(std::move(on_trouble)), record_(std::move(now), std::move(shared)) {}
+    : file_(std::move(file)),
+      trouble_(std::move(on_trouble)),
+      record_(std::move(now), std::move(shared)),
+      phases_(kMostDetailed) {}
 
 void HtmlReport::on(const Event& event) {
   record_.add(event);

@@ -12,8 +12,8 @@
 
 namespace holdfast::reports {
 
-/// Cases beyond these get a line, without time line and properties: a page of many thousands must still open.
-inline constexpr size_t kMostDetailed = 3000;
+/// Cases beyond these, the most urgent counted first, get a line of text: a page of many thousands must still open.
+inline constexpr size_t kMostDetailed = 2000;
 /// Failures that are shown open; the others open when they are asked for.
 inline constexpr size_t kMostOpen = 20;
 

@@ -1,4 +1,5 @@
 // Is a page safe whatever it shows, and does it show what matters?
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -255,10 +256,37 @@ TEST_F(Page, StaysSmallWhenEverythingFails) {
 TEST_F(Page, GivesALineToEachOfVeryManyCases) {
   RunRecord record;
   for (size_t i = 0; i < kMostDetailed + 10; ++i)
-    record.add(settled({"S", std::to_string(i), ""}, {Verdict::passed()}));
+    record.add(settled({"S", fmt::format("N{:04}", i), "nvme"}, {Verdict::passed()}));
+  record.add(settled({"T", "Fails", ""}, {sample::hang()}));
   const std::string page = run_page(record, {}, "/");
-  EXPECT_THAT(page, AllOf(HasSubstr("<div class=\"case passed\" id=\"c3009\""),
-                          Not(HasSubstr("<div class=\"case passed\" id=\"c2999\""))));
+  EXPECT_THAT(page, AllOf(HasSubstr("class=\"case failed\" id=\"c0\""), HasSubstr("id=\"c1999\""),
+                          Not(HasSubstr("id=\"c2000\"")), HasSubstr("<h3>11 more cases</h3>"),
+                          HasSubstr("<span class=\"count\">11</span>"),
+                          HasSubstr("\nS.N2008/nvme  1.5 s\nS.N2009/nvme  1.5 s\n</pre>")));
+}
+
+TEST_F(Page, StaysSmallWhenAllOfVeryManyCasesFail) {
+  RunRecord record;
+  Verdict verdict = sample::hang();
+  verdict.message = "a\nb " + std::string(1000, 'x');
+  for (int i = 0; i < 10'000; ++i) record.add(settled({"S", std::to_string(i), ""}, {verdict}));
+  const std::string page = run_page(record, {}, "/");
+  EXPECT_LT(page.size(), size_t{16} << 20);
+  EXPECT_THAT(page, HasSubstr("S.9999  1.5 s  kernel.hang: a b xxx"));
+}
+
+TEST_F(Page, CountsPerSuiteWhereAMatrixWouldBeTooLarge) {
+  RunRecord record;
+  for (int i = 0; i < 101; ++i) {
+    for (int j = 0; j < 200; ++j) {
+      record.add(settled({"S", std::to_string(j), ""}, {i + j == 0 ? sample::hang() : Verdict::passed()},
+                         fmt::format("host-{}/a..b", i)));
+    }
+  }
+  const std::string page = run_page(record, {}, "/");
+  EXPECT_THAT(page, AllOf(HasSubstr("200 cases by 101 columns are too many for a table"),
+                          HasSubstr("<th scope=\"row\">host-0/a..b</th><td class=\"number forbidden\">1</td>"),
+                          HasSubstr("<dd>and 93 more</dd>")));
 }
 
 TEST_F(Page, IsWrittenWhenTheRunEnds) {

@@ -3,8 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
-#include <tuple>
+#include <string>
+#include <utility>
+
+#include "reports/html/many_cases.h"
+#include "reports/html/page.h"
 
 namespace holdfast::reports {
 
@@ -54,8 +59,9 @@ void write_matrix(HtmlWriter& html, const RunRecord& record, const CaseNumbers& 
   html.leaf("h2", {}, "Cases by device and kernel");
   if (matrix.rows.size() * matrix.columns.size() > kMostCells) {
     html.leaf("p", {{"class", "soft"}},
-              fmt::format("{} cases by {} devices: too many for a table.", matrix.rows.size(), matrix.columns.size()));
-    return;
+              fmt::format("{} cases by {} columns are too many for a table; these are their counts.",
+                          matrix.rows.size(), matrix.columns.size()));
+    return write_suite_counts(html, record);
   }
   const auto scroll = html.open(
       "div",
@@ -67,11 +73,16 @@ void write_matrix(HtmlWriter& html, const RunRecord& record, const CaseNumbers& 
     const auto row = html.open("tr");
     html.leaf("th", {{"scope", "row"}}, fmt::format("{}.{}", theme, name));
     for (const auto& [suite, device] : matrix.columns) {
-      const CaseId id{.suite = theme, .name = name, .device = device};
       const auto cell = html.open("td", {{"class", "cell"}});
-      const auto number = numbers.find({suite, id});
-      if (number == numbers.end()) continue;
-      const Verdict& verdict = record.suites().at(suite).cases.at(id).verdict;
+      const auto& cases = record.suites().at(suite).cases;
+      const auto settled = cases.find({.suite = theme, .name = name, .device = device});
+      if (settled == cases.end()) continue;
+      const Verdict& verdict = settled->second.verdict;
+      const auto number = numbers.find(&settled->second);
+      if (number == numbers.end()) {
+        write_badge(html, verdict.outcome);
+        continue;
+      }
       html.leaf("a",
                 {HtmlAttribute::link_inside("c", number->second),
                  {"class", fmt::format("badge {}", to_string(verdict.outcome))},

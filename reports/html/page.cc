@@ -49,12 +49,16 @@ table { border-collapse: collapse; font-size: .9rem; }
 th, td { border: 1px solid var(--line); padding: .2rem .5rem; text-align: left; vertical-align: top; }
 th { background: var(--box); font-weight: 600; }
 td.cell { text-align: center; }
+td.number { text-align: right; }
+td.whole { white-space: nowrap; }
 table.matrix th:first-child { position: sticky; left: 0; }
 .cell a { text-decoration: none; }
 .forbidden { color: var(--bad); font-weight: 600; }
 .case { border: 1px solid var(--line); border-radius: .4rem; margin: .4rem 0; padding: .3rem .6rem; }
-.case[hidden] { display: none; }
-.case > summary { cursor: pointer; }
+.case { content-visibility: auto; contain-intrinsic-size: auto 4rem; }
+.many { margin: .4rem 0; }
+.case[hidden], .many[hidden] { display: none; }
+.case > summary, .many > summary { cursor: pointer; }
 .case.failed, .case.flaky, .case.error { border-left: .4rem solid #a4161a; }
 .case.error { border-left-color: #b56200; }
 .case.flaky { border-left-color: #6b3fa0; }
@@ -84,6 +88,7 @@ ul.phases svg { display: inline-block; width: .8em; height: .8em; }
 @media print { form { display: none; } pre { max-height: none; white-space: pre-wrap; } }
 @media (max-width: 40rem) { main { padding: .6rem; } dl.facts { grid-template-columns: 1fr; }
   dl.facts dd { margin-bottom: .4rem; }
+  table { font-size: .8rem; } th, td { padding: .15rem .3rem; } svg.chart text { font-size: 18px; }
   table.matrix th[scope="row"] { min-width: 45vw; max-width: 45vw; overflow-wrap: anywhere; } table.matrix th:first-child { position: static; } }
 )css";
 
@@ -101,19 +106,46 @@ function show(target) {
 if (form) {
   form.hidden = false;
   const words = new Map(cases.map(one => [one, (one.querySelector('summary') || one).textContent.toLowerCase()]));
+  const many = [...document.querySelectorAll('.many')].map(group => {
+    const pre = group.querySelector('pre');
+    const lines = pre.textContent.split('\n').filter(line => line !== '');
+    return { group, pre, count: group.querySelector('.count'), lines, shown: lines.length };
+  });
+  const total = many.reduce((sum, one) => sum + one.lines.length, cases.length);
+  const chosen = key => {
+    const select = form.elements[key];
+    return select && select.selectedIndex > 0 ? select.value : null;
+  };
+  const fits = (one, key) => chosen(key) === null || one.dataset[key] === chosen(key);
+  const device = line => {
+    const name = line.split('  ', 1)[0];
+    return name.includes('/') ? name.slice(name.lastIndexOf('/') + 1) : '';
+  };
+  // The lines of a group that fit are its text; one that has none is not shown.
+  const applyToLines = (one, verdicts, text) => {
+    const wanted = verdicts.has(one.group.dataset.verdict) && fits(one.group, 'suite') && fits(one.group, 'target');
+    const role = chosen('device');
+    const left = !wanted ? [] : text === '' && role === null ? one.lines : one.lines.filter(line =>
+      (role === null || device(line) === role) && line.toLowerCase().includes(text));
+    one.group.hidden = left.length === 0;
+    if (left.length > 0 && left.length !== one.shown) {
+      one.pre.textContent = left.join('\n') + '\n';
+      one.count.textContent = left.length;
+    }
+    if (left.length > 0) one.shown = left.length;
+    return left.length;
+  };
   const apply = () => {
     const verdicts = new Set([...form.querySelectorAll('[name=verdict]:checked')].map(box => box.value));
     const text = form.elements.search.value.trim().toLowerCase();
     let shown = 0;
     for (const one of cases) {
-      const fits = ['device', 'suite', 'target'].every(key => {
-        const select = form.elements[key];
-        return !select || select.selectedIndex === 0 || one.dataset[key] === select.value;
-      });
-      one.hidden = !(fits && verdicts.has(one.dataset.verdict) && words.get(one).includes(text));
+      const all = ['device', 'suite', 'target'].every(key => fits(one, key));
+      one.hidden = !(all && verdicts.has(one.dataset.verdict) && words.get(one).includes(text));
       shown += one.hidden ? 0 : 1;
     }
-    document.querySelector('output').textContent = `${shown} of ${cases.length} cases shown`;
+    for (const one of many) shown += applyToLines(one, verdicts, text);
+    document.querySelector('output').textContent = `${shown} of ${total} cases shown`;
   };
   form.addEventListener('input', apply);
   form.addEventListener('submit', event => event.preventDefault());

@@ -9,6 +9,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/event_codec.h"
 #include "reports/history/merge.h"
 #include "reports/html/html_report.h"
 #include "reports/journal.h"
@@ -21,37 +22,31 @@ namespace {
 constexpr const char* kKernels = "kernels";  ///< in place of a target
 
 /// Gives the suites of a run the night's names.
-void rename_suites(RunResults& run, const std::map<std::string, std::string>& names) {
-  const auto rename = [&](std::string& suite) {
-    const auto known = names.find(suite.substr(0, suite.find('/')));
-    if (known != names.end()) suite = known->second;
-  };
-  for (Event& event : run.log.events) {
+EventEdit renamed(const std::map<std::string, std::string>& names) {
+  return [names](Event& event) {
+    const auto rename = [&](std::string& suite) {
+      const auto known = names.find(suite.substr(0, suite.find('/')));
+      if (known != names.end()) suite = known->second;
+    };
     if (auto* settled = std::get_if<CaseSettled>(&event)) rename(settled->suite);
     if (auto* facts = std::get_if<SuiteFacts>(&event)) rename(facts->suite);
-  }
-  run.record = record_of(run.log);
+    return true;
+  };
 }
 
-/// Paths of attempts, which were relative to `from`, become relative to `to`.
-void move_attempts(JournalEvents& log, const fs::path& from, const fs::path& to) {
-  const fs::path prefix = from.lexically_relative(to);
-  if (prefix == ".") return;
-  const auto move = [&](AttemptEnded& attempt) {
-    if (!attempt.dir.empty()) attempt.dir = (prefix / attempt.dir).string();
-  };
-  for (Event& event : log.events) {
-    if (auto* attempt = std::get_if<AttemptEnded>(&event)) move(*attempt);
-    if (auto* settled = std::get_if<CaseSettled>(&event)) std::ranges::for_each(settled->attempts, move);
-  }
+RunRecord record_of(const JournalEvents& log) {
+  size_t at = 0;
+  RunRecord record([&] { return log.times[at]; });
+  for (; at < log.events.size(); ++at) record.add(log.events[at]);
+  return record;
 }
 
 class NightLog {
  public:
   explicit NightLog(Night night) : night_(std::move(night)) {}
 
-  JournalEvents take() {
-    add_results();
+  Result<JournalEvents> take() {
+    TRY(add_results());
     const auto now = log_.times.empty() ? WallClock::now() : log_.times.back();
     for (const PreparedKernel& kernel : night_.kernels) add_kernel(kernel);
     for (const DoneJob& job : night_.jobs) add_rest(job);
@@ -81,22 +76,17 @@ class NightLog {
  private:
   void add(Event event) { log_.events.push_back(std::move(event)); }
 
-  void add_results() {
-    std::vector<const RunResults*> runs;
-    for (DoneJob& job : night_.jobs) {
-      if (!job.results) continue;
-      rename_suites(*job.results, job.suites);
-      runs.push_back(&*job.results);
+  /// The night has a beginning and an end of its own.
+  Result<void> add_results() {
+    std::vector<MergeSource> runs;
+    for (const DoneJob& job : night_.jobs) {
+      if (job.results) runs.push_back({.head = TRY(head_of_run(job.results->source)), .edit = renamed(job.suites)});
     }
-    if (runs.empty()) return;
-    log_ = merged(std::move(runs));
-    const fs::path base = std::get<RunStarted>(log_.events.front()).out_dir;
-    // The night has a beginning and an end of its own.
-    log_.events.erase(log_.events.begin());
-    log_.times.erase(log_.times.begin());
-    log_.events.pop_back();
-    log_.times.pop_back();
-    move_attempts(log_, base, night_.dir);
+    TRY(tell_merged(std::move(runs), night_.dir, [this](Event event, WallClock::time_point at) {
+      log_.events.push_back(std::move(event));
+      log_.times.push_back(at);
+    }));
+    return {};
   }
 
   void add_kernel(const PreparedKernel& kernel) {
@@ -173,8 +163,8 @@ std::string plan_of(const fs::path& folder) {
   std::ifstream journal(folder / "journal.jsonl");
   std::string line;
   std::getline(journal, line);
-  const JournalEvents log = parse_journal(line);
-  const auto* started = log.events.empty() ? nullptr : std::get_if<RunStarted>(&log.events.front());
+  const auto first = decode_event(line);
+  const auto* started = first ? std::get_if<RunStarted>(&*first) : nullptr;
   if (started == nullptr) return {};
   const auto name = started->properties.find(kNightPlan);
   return name == started->properties.end() ? "" : name->second;
@@ -182,7 +172,7 @@ std::string plan_of(const fs::path& folder) {
 
 }  // namespace
 
-JournalEvents night_log(Night night) { return NightLog(std::move(night)).take(); }
+Result<JournalEvents> night_log(Night night) { return NightLog(std::move(night)).take(); }
 
 Result<void> write_night(const fs::path& dir, const JournalEvents& log, const RunIdentity& identity,
                          const OnTrouble& on_trouble) {

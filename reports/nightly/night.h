@@ -62,8 +62,9 @@ struct Night {
 };
 
 /// The events of the night as those of one run. A suite is a target with kernels and an entry of the plan, by their
-/// names, so that it is the same every night. A failure that is known becomes a skip that says so.
-JournalEvents night_log(Night night);
+/// names, so that it is the same every night. A failure that is known becomes a skip that says so. The runs' files are
+/// read again. Errors: as tell_merged.
+Result<JournalEvents> night_log(Night night);
 
 /// Writes what a run leaves into the night's folder: journal, junit.xml, report.html, summary.txt, manifest.json.
 /// Errors: lab.io.

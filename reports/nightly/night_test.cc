@@ -57,7 +57,7 @@ class Nights : public sample::Runs {
                 .rest = Verdict::from(cannot("out of time"))};
     Night whole{.run_id = "n" + number, .dir = dir, .properties = {{kNightPlan, "lab"}}, .known = known};
     whole.jobs.push_back(std::move(job));
-    const auto written = write_night(dir, night_log(std::move(whole)),
+    const auto written = write_night(dir, *night_log(std::move(whole)),
                                      {.program_version = "1", .argv = {"holdfast"}, .host = "h"}, kFail);
     EXPECT_TRUE(written) << written.error().what;
     auto read = read_results(dir);
@@ -83,8 +83,9 @@ TEST_F(Nights, CountAKernelThatIsNotThere) {
   Night whole{.run_id = "n", .dir = path(), .properties = {{kNightPlan, "lab"}}};
   whole.kernels.push_back({.name = "main", .verdict = Verdict::from(kernel_error("build", "it does not compile"))});
   whole.begun = WallClock::time_point(std::chrono::seconds(1'000'000'000));
-  const JournalEvents log = night_log(std::move(whole));
-  const RunRecord record = record_of(log);
+  const JournalEvents log = *night_log(std::move(whole));
+  RunRecord record;
+  for (const Event& event : log.events) record.add(event);
   EXPECT_EQ(record.tally().failed, 1);
   EXPECT_EQ(record.ended()->exit_code, 1);
   EXPECT_TRUE(record.suites().contains("kernels/main"));
