@@ -123,12 +123,13 @@ class Launching {
     launch_.access = spec_.host.ssh;
     launch_.facts.emplace("payload", "rootfs");
     if (spec_.host.initrd.empty()) return std::string();
-    launch_.initrd = "same";
-    const std::string digest = TRY_IN(
-        fmt::format("initrd of {}", spec_.host.name),
-        own_.ssh.ask({"sh", "-c", kLinkInitrd, "sh", spec_.host.initrd.string(), places_.secret_files().string()},
-                     deadline_));
-    return std::string(trim(digest));
+    // On the disk, so that the agent of a test kernel finds it too: not every kernel shows its own initrd.
+    const std::string digest =
+        TRY_IN(fmt::format("initrd of {}", spec_.host.name),
+               own_.ssh.ask({"sh", "-c", kLinkInitrd, "sh", spec_.host.initrd.string(), places_.work_dir.string()},
+                            deadline_));
+    launch_.initrd = trim(digest);
+    return launch_.initrd;
   }
 
   /// The kernel that says no here is the host's own.
