@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/base/text.h"
@@ -126,8 +127,8 @@ class RealHistory : public testing::Test {
     history_ = *std::move(made);
   }
   std::vector<std::string> arguments(bool resume = false) const {
-    std::vector<std::string> args = {"bisect", "--tree=" + history_.tree.string(), "--good=" + history_.id("good"),
-                                     "--bad=" + history_.id("bad"), kCase};
+    std::vector<std::string> args = {"bisect", "--tree=" + history_.tree.string(), "--good=" + history_.good,
+                                     "--bad=" + history_.bad, kCase};
     if (resume) args.emplace_back("--resume");
     return args;
   }
@@ -150,7 +151,7 @@ class RealHistory : public testing::Test {
     const auto found = nlohmann::json::parse(text_of(folder_of(program_) / "bisect.json"), nullptr, false);
     if (found.is_discarded()) return nlohmann::json::object();
     EXPECT_EQ(found["ending"], "named") << output.out;
-    EXPECT_EQ(found["suspects"], nlohmann::json({history_.id("culprit")})) << output.out;
+    EXPECT_EQ(found["suspects"], nlohmann::json({history_.culprit})) << output.out;
     EXPECT_GE(found["confidence"].get<double>(), 0.99);
     EXPECT_EQ(found["reverted"], "passes") << output.out;
     EXPECT_THAT(output.out, HasSubstr("so far"));
@@ -164,7 +165,7 @@ class RealHistory : public testing::Test {
       if (report.verdict == "failure") failures.push_back(name);
     }
     EXPECT_EQ(failures.size(), 1U);
-    for (const std::string& name : failures) EXPECT_THAT(name, HasSubstr(history_.id("culprit").substr(0, 12)));
+    for (const std::string& name : failures) EXPECT_THAT(name, HasSubstr(history_.culprit.substr(0, 12)));
   }
   /// No kernel is run twice under two names, and nothing that was done before a kill is done again.
   void expect_nothing_twice(const nlohmann::json& found) const {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/base/text.h"
 #include "harness/kernel/work_tree.h"
 #include "tools/ctest/places.h"
@@ -45,7 +47,12 @@ Result<KernelHistory> make_kernel_history(const fs::path& dir, std::vector<std::
                    {(source_dir() / "fixtures/history/make").string(), "--out", (dir / "linux.git").string()});
   const Output made = TRY(run({.argv = std::move(arguments)}, soon()));
   if (!made.status.success()) return lab_error("history", made.err);
-  return KernelHistory{.tree = dir / "linux.git", .told = nlohmann::json::parse(made.out)};
+  const auto told = nlohmann::json::parse(made.out, nullptr, /*allow_exceptions=*/false);
+  if (!told.is_object()) return lab_error("history", made.out);
+  return KernelHistory{.tree = dir / "linux.git",
+                       .good = told.value("good", ""),
+                       .bad = told.value("bad", ""),
+                       .culprit = told.value("culprit", "")};
 }
 
 StandInTree::StandInTree(fs::path dir) : dir_(std::move(dir)) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -10,11 +9,12 @@
 
 namespace holdfast::e2e {
 
-/// 60 commits and more on the cache's kernel source (fixtures/history/make): `told` is what that says of them.
+/// 60 commits and more on the cache's kernel source (fixtures/history/make), one of which breaks a promise.
 struct KernelHistory {
   std::filesystem::path tree;
-  nlohmann::json told;
-  std::string id(const char* key) const { return told.at(key).get<std::string>(); }
+  std::string good;  ///< commit ids
+  std::string bad;
+  std::string culprit;
 };
 /// Errors: what the maker said.
 Result<KernelHistory> make_kernel_history(const std::filesystem::path& dir, std::vector<std::string> arguments);
