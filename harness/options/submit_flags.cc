@@ -18,10 +18,14 @@ void add_what(CLI::App& verb, SubmitOptions& submit) {
       ->capture_default_str();
   verb.add_option("--device", run.selection.devices, "use this device only (repeatable)")->type_name("ROLE|BDF");
   verb.add_option("--kernel", submit.kernels, "kernel A, as for `run` (repeatable: all cases with each)")
+      ->envname("HOLDFAST_KERNEL")
       ->type_name("K");
+  verb.add_option("--next-kernel", run.kernels.next_kernel, "kernel B (default: A again)")
+      ->envname("HOLDFAST_NEXT_KERNEL")
+      ->type_name("K")
+      ->group(kFurther);
   for (const auto& [flag, value, what] :
-       {std::tuple{"--next-kernel", &run.kernels.next_kernel, "kernel B (default: A again)"},
-        std::tuple{"--append", &run.kernels.append, "words added to kernel A's command line"},
+       {std::tuple{"--append", &run.kernels.append, "words added to kernel A's command line"},
         std::tuple{"--next-append", &run.kernels.next_append, "words added to kernel B's command line"}}) {
     verb.add_option(flag, *value, what)->group(kFurther);
   }

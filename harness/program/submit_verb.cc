@@ -53,6 +53,10 @@ Result<std::vector<Wish>> wishes_of_plan(const SubmitOptions& options, const lab
   for (const Machine& machine : TRY(chosen_machines(known, options.run.targets))) usual.push_back(machine.profile.name);
   std::vector<Wish> wishes;
   for (const lab::NightJob& job : TRY(lab::jobs_of(plan, profiles_of(known), usual))) {
+    if (job.entry->soak > 0) {
+      return usage_error(fmt::format("{}: a soak is not submitted: its length would be lost", job.entry->declared_at))
+          .because("run that entry where its machines are: `holdfast run --plan`");
+    }
     Wish wish{.run = options.run, .prefix = slurm::license_of(job.folder())};
     wish.run.targets = job.targets;
     wish.run.selection = {.filter = job.entry->cases, .devices = job.entry->devices};
