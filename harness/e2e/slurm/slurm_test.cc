@@ -58,7 +58,8 @@ std::map<std::string, int> settled_in(const fs::path& submission) {
   std::map<std::string, int> settled;
   for (const auto& entry : fs::recursive_directory_iterator(submission)) {
     if (entry.path().filename() != "journal.jsonl") continue;
-    for (const std::string_view line : split(*read_file(entry.path()), '\n')) {
+    const std::string journal = *read_file(entry.path());
+    for (const std::string_view line : split(journal, '\n')) {
       const auto event = decode_event(line);
       if (!event) continue;
       if (const auto* one = std::get_if<CaseSettled>(&*event)) ++settled[one->id.key()];
