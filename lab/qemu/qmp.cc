@@ -211,6 +211,9 @@ bool Qmp::take_event(const std::string& line) {
 
 std::optional<std::string> Qmp::take_line() {
   while (true) {
+    // Empty lines go at once.
+    const size_t blank = scanned_ == 0 ? std::min(buffer_.find_first_not_of("\r\n"), buffer_.size()) : 0;
+    buffer_.erase(0, blank);
     const size_t newline = buffer_.find('\n', scanned_);
     if (newline == std::string::npos) {
       scanned_ = buffer_.size();
@@ -224,7 +227,7 @@ std::optional<std::string> Qmp::take_line() {
 }
 
 bool Qmp::read_some() {
-  std::array<char, 65536> piece;
+  std::array<char, 4096> piece;  // what is behind a line is moved when that is taken
   const ssize_t got = ::recv(socket_.get(), piece.data(), piece.size(), 0);
   if (got > 0) {
     buffer_.append(piece.data(), static_cast<size_t>(got));
