@@ -93,6 +93,15 @@ Result<std::string> read_secret(const SecretSource& source) {
   return secret;
 }
 
+std::string without_secret(std::string text, const std::string& secret) {
+  constexpr std::string_view kInstead = "[secret]";
+  if (secret.size() < 4) return text;
+  for (size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kInstead.size())) {
+    text.replace(at, secret.size(), kInstead);
+  }
+  return text;
+}
+
 Result<void> check_secret(const SecretSource& source) {
   const auto secret = read_secret(source);
   if (!secret) return secret.error();

@@ -23,6 +23,10 @@ Result<std::string> read_secret(const SecretSource& source);
 /// Ok when read_secret() would give the secret now; else its error.
 Result<void> check_secret(const SecretSource& source);
 
+/// `text` with "[secret]" where the secret stands: what a program that was given one says of itself. One of fewer than
+/// four bytes is left in: too much else would look like it.
+std::string without_secret(std::string text, const std::string& secret);
+
 /// All that a host's power and console need, each once.
 std::vector<SecretSource> secrets_of(const Host& host);
 

@@ -140,5 +140,12 @@ TEST(Secrets, OfAHostAreListedOnce) {
   EXPECT_EQ(secrets[1].file, "/c");
 }
 
+TEST(WithoutSecret, HidesItWhereverItStands) {
+  EXPECT_EQ(without_secret("passwd=sesame, again sesame", "sesame"), "passwd=[secret], again [secret]");
+  EXPECT_EQ(without_secret("nothing here", "sesame"), "nothing here");
+  EXPECT_EQ(without_secret("a cat", "a"), "a cat") << "every letter would be gone";
+  EXPECT_EQ(without_secret("[secret]", "[secret]"), "[secret]") << "it comes to an end";
+}
+
 }  // namespace
 }  // namespace holdfast::lab

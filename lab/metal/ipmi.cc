@@ -36,10 +36,12 @@ Result<Command> ipmi_command(const IpmiAccess& bmc, std::vector<std::string> wor
 Result<std::string> ipmi(const IpmiAccess& bmc, std::vector<std::string> words, const Deadline& deadline) {
   const std::string asked = join(words, " ");
   words.insert(words.begin(), "-v");  // says why a session could not be had
-  auto output = run(TRY(ipmi_command(bmc, std::move(words))), deadline.at_most(kQuestion));
+  const Command command = TRY(ipmi_command(bmc, std::move(words)));
+  auto output = run(command, deadline.at_most(kQuestion));
   if (output && output->status.success()) return std::move(output->out);
   if (!output && output.error().kind != "timeout") return std::move(output).error();
-  const std::string said = output ? output->err + output->out : output.error().what;
+  const std::string said =
+      without_secret(output ? output->err + output->out : output.error().what, command.env.at("IPMI_PASSWORD"));
   Error error = lab_error("bmc", fmt::format("BMC {}: \"{}\" failed", name_of(bmc), asked));
   if (!output && deadline.expired()) error.errnum = ETIME;
   if (std::ranges::any_of(kRefusals, [&](std::string_view refusal) { return said.find(refusal) != said.npos; })) {

@@ -41,8 +41,16 @@ class FencePower : public HostPower {
   Result<Output> act(const std::string& action, const Deadline& deadline) const {
     std::string lines = fmt::format("action={}\n", action);
     for (const auto& [name, value] : access_.options) lines += fmt::format("{}={}\n", name, value);
-    for (const auto& [name, secret] : access_.secrets) lines += fmt::format("{}={}\n", name, TRY(read_secret(secret)));
+    std::vector<std::string> secrets;
+    for (const auto& [name, source] : access_.secrets) {
+      secrets.push_back(TRY(read_secret(source)));
+      lines += fmt::format("{}={}\n", name, secrets.back());
+    }
     auto output = run({.argv = {access_.agent}}, deadline.at_most(kAction), lines);
+    // Some agents tell of what they were asked, or of a login that failed, with all that was in it.
+    for (const std::string& secret : secrets) {
+      if (output) output->err = without_secret(std::move(output->err), secret);
+    }
     return output ? std::move(output) : Result<Output>(cut_short(std::move(output).error(), deadline));
   }
   Error failed(const std::string& action, const Output& output) const {

@@ -16,7 +16,8 @@ namespace holdfast::lab {
 /// object.
 class RealBmc {
  public:
-  static Result<std::unique_ptr<RealBmc>> start();
+  /// `password`: at most 16 bytes.
+  static Result<std::unique_ptr<RealBmc>> start(const std::string& password = "a-word");
 
   IpmiAccess access() const;
   /// With a password that it does not know.
@@ -40,13 +41,15 @@ class RealBmc {
   Result<void> revive();
 
  private:
-  RealBmc(TempDir dir, Fd host, Fd serial) : dir_(std::move(dir)), host_(std::move(host)), serial_(std::move(serial)) {}
+  RealBmc(TempDir dir, Fd host, Fd serial, std::string password)
+      : dir_(std::move(dir)), host_(std::move(host)), serial_(std::move(serial)), password_(std::move(password)) {}
   Result<void> configure();
   std::string path(std::string_view name) const { return (dir_.path() / name).string(); }
 
   TempDir dir_;
   Fd host_;
   Fd serial_;  ///< kept open, so that the terminal outlives the BMC
+  std::string password_;
   uint16_t port_ = 0;
   std::optional<Process> sim_;
 };

@@ -22,7 +22,6 @@ namespace holdfast::lab {
 namespace {
 
 constexpr std::string_view kUser = "ipmiusr";
-constexpr std::string_view kPassword = "a-word";
 
 /// A UDP port of the loopback interface that was free a moment ago.
 Result<uint16_t> free_port() {
@@ -61,7 +60,7 @@ mc_enable 0x20
 
 }  // namespace
 
-Result<std::unique_ptr<RealBmc>> RealBmc::start() {
+Result<std::unique_ptr<RealBmc>> RealBmc::start(const std::string& password) {
   TempDir dir = TRY(TempDir::create("bmc"));
   int host = -1;
   int serial = -1;
@@ -73,7 +72,7 @@ Result<std::unique_ptr<RealBmc>> RealBmc::start() {
   ::cfmakeraw(&line);
   ::tcsetattr(serial, TCSANOW, &line);
   ::fcntl(host, F_SETFL, O_NONBLOCK);
-  std::unique_ptr<RealBmc> bmc(new RealBmc(std::move(dir), std::move(host_end), std::move(serial_end)));
+  std::unique_ptr<RealBmc> bmc(new RealBmc(std::move(dir), std::move(host_end), std::move(serial_end), password));
   for (int attempt = 1;; ++attempt) {
     TRY(bmc->configure());
     auto up = bmc->revive();
@@ -86,7 +85,8 @@ Result<void> RealBmc::configure() {
   port_ = TRY(free_port());
   TRY(write_file(path("chassis"), kSwitch));
   ::chmod(path("chassis").c_str(), 0700);
-  for (const auto& [name, word] : {std::pair{"password", kPassword}, std::pair{"wrong", std::string_view("no")}}) {
+  for (const auto& [name, word] :
+       {std::pair{"password", std::string_view(password_)}, std::pair{"wrong", std::string_view("no")}}) {
     TRY(write_file(path(name), word));
     ::chmod(path(name).c_str(), 0600);
   }
@@ -112,7 +112,7 @@ chassis_control "{} 0x20"
 sol "{}" 115200 history=16384
 user 2 true "{}" "{}" admin 10 md5
 )",
-                                                  port_, path("chassis"), serial.data(), kUser, kPassword));
+                                                  port_, path("chassis"), serial.data(), kUser, password_));
 }  // namespace
 
 Result<void> RealBmc::revive() {
