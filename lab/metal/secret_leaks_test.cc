@@ -112,7 +112,7 @@ class SecretLeaks : public testing::Test {
     ::chmod(kept("fence-secret").c_str(), 0600);
     // A fence agent that fails, and complains with all that it was told.
     fake::write(kept("fence_telltale"),
-                "#!/bin/sh\necho \"login failed: $(cat)\" >&2\necho told >> \"$0.called\"\nexit 1\n");
+                "#!/bin/sh\necho \"login failed: $(cat)\" >&2\necho told >> \"$0.called\"\nsleep 0.3\nexit 1\n");
     ::chmod(kept("fence_telltale").c_str(), 0700);
     fake::write(kept("bzImage"), fake::bzimage(fake::gzip(fake::vmlinux(std::nullopt))));
     for (const char* folder : {"home", "tmp", "out", "leases"}) ASSERT_TRUE(make_dirs(left(folder)));
@@ -204,7 +204,6 @@ TEST_F(SecretLeaks, ARunOnAHostWithABmcTellsNobody) {
   expect_silence();
   EXPECT_TRUE(called("ipmitool")) << said;
   EXPECT_TRUE(called("sol activate")) << said;
-  EXPECT_TRUE(called("ssh ")) << "a program that needs no secret: " << said;
   EXPECT_TRUE(fs::exists(left("out/latest/journal.jsonl"))) << said;
 }
 
@@ -213,6 +212,7 @@ TEST_F(SecretLeaks, TheLabsVerbsTellNobodyWhateverAFenceAgentSays) {
   // It is patient with an agent that fails.
   const std::string state = watched({"lab", "power", "state", "by-fence", "--lab", lab}, Millis(4000));
   EXPECT_TRUE(fs::exists(kept("fence_telltale.called"))) << state;
+  EXPECT_TRUE(called("fence_telltale")) << "its environment was looked at";
   EXPECT_THAT(watched({"lab", "power", "state", "by-ipmi", "--lab", lab}, Millis(20'000)), HasSubstr("by-ipmi: off"));
   EXPECT_THAT(watched({"list", "targets", "--lab", lab}, Millis(20'000)), HasSubstr("by-ipmi"));
   expect_silence();
