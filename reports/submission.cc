@@ -9,6 +9,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "reports/attempt_files.h"
 #include "reports/history/merge.h"
 #include "reports/history/parts.h"
 #include "reports/html/html_report.h"

@@ -30,10 +30,10 @@ void add_soak(CLI::App& verb, int& soak) {
 /// What a plan says instead.
 void add_plan(CLI::App& verb, std::filesystem::path& plan) {
   CLI::Option* option = verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")
-                             ->type_name("FILE")
-                             ->group(kFurther);
-  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard",
-                            "--continue"}) {
+                            ->type_name("FILE")
+                            ->group(kFurther);
+  for (const char* other :
+       {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard", "--continue"}) {
     verb.get_option(other)->excludes(option);
   }
 }

@@ -10,9 +10,11 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
-#include "harness/bisect/checkout.h"
+#include "harness/bisect/revisions.h"
 #include "harness/kernel/data_dir.h"
 #include "harness/kernel/kernel_verbs.h"
+#include "harness/kernel/work_lock.h"
+#include "harness/kernel/work_tree.h"
 #include "harness/kernel_choice.h"
 
 namespace holdfast {
@@ -50,6 +52,23 @@ Result<void> keep_former(const std::string& name, const std::optional<StoredKern
   return {};
 }
 
+/// Files of a branch beside the user's own, which stay for the next night; held as long as they are used.
+struct NightTree {
+  WorkLock lock;
+  WorkTree tree;
+};
+
+Result<NightTree> files_of(const fs::path& tree, const Deadline& deadline, const ProgressSink& progress) {
+  std::error_code failed;
+  const fs::path whole = fs::weakly_canonical(tree, failed);
+  const fs::path dir = TRY(cache_dir()) / "nightly" / sha256((failed ? tree : whole).string()).substr(0, 16);
+  TRY(make_dirs(dir));
+  WorkLock lock =
+      TRY(WorkLock::take(dir / "lock", fmt::format("builds a branch of {}", tree.string()), deadline, progress));
+  WorkTree files = TRY(WorkTree::open(tree, dir / "src", deadline));
+  return NightTree{.lock = std::move(lock), .tree = std::move(files)};
+}
+
 Result<ReadyKernel> prepare_branch(const lab::NightKernel& kernel, const std::string& plan, const Deadline& deadline,
                                    const ProgressSink& progress) {
   ReadyKernel ready;
@@ -64,12 +83,12 @@ Result<ReadyKernel> prepare_branch(const lab::NightKernel& kernel, const std::st
   }
   ready.tree = kernel.tree.string();
   ready.commit = TRY(bisect::commit_of(kernel.tree, kernel.branch, deadline));
-  const auto checkout = TRY(bisect::Checkout::open(kernel.tree, TRY(cache_dir()), deadline));
-  TRY(checkout.go_to(ready.commit, deadline));
+  const NightTree files = TRY(files_of(kernel.tree, deadline, progress));
+  TRY(files.tree.go_to(ready.commit, deadline));
   ready.argument = store_name(plan, kernel.name);
   const auto former = KernelStore(TRY(cache_dir())).find(ready.argument);
   const kernel::Built built = TRY(kernel::build({.cache = {},
-                                                 .tree = checkout.dir(),
+                                                 .tree = files.tree.dir(),
                                                  .series = kernel.series.empty() ? "none" : kernel.series,
                                                  .config = kernel.configs,
                                                  .name = ready.argument,

@@ -13,7 +13,7 @@
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
-#include "harness/bisect/checkout.h"
+#include "harness/bisect/revisions.h"
 #include "harness/crash/fingerprint.h"
 #include "harness/listing.h"
 #include "harness/other_kernel.h"

@@ -45,8 +45,6 @@ struct Part {
   bool whole_runs = false;  ///< it is a shard of a plan in which something runs
 };
 
-}
-
 /// The cases' processes get resolved paths: what a name means may change while the run goes on.
 TargetSettings settings_of(const RunTarget& target) {
   const Kernels& kernels = *target.kernels.images;

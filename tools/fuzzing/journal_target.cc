@@ -12,12 +12,14 @@ namespace holdfast::fuzzing {
 namespace {
 
 void read(std::string_view bytes) {
-  const reports::JournalEvents journal = reports::parse_journal(bytes);
-  promise(journal.events.size() == journal.times.size(), "each event of a journal has a time");
-  promise(reports::left_behind(journal.events).size() <= journal.events.size(), "what was left behind was begun");
   const Fd file(::memfd_create("journal", MFD_CLOEXEC));
   if (!file || !write_all(file.get(), bytes)) return;
-  const auto bisection = bisect::read_journal(fmt::format("/proc/self/fd/{}", file.get()));
+  const std::string path = fmt::format("/proc/self/fd/{}", file.get());
+  const auto journal = reports::read_journal(path);
+  promise(journal.ok(), "a journal of whatever content is read");
+  promise(journal->events.size() == journal->times.size(), "each event of a journal has a time");
+  promise(reports::left_behind(journal->events).size() <= journal->events.size(), "what was left behind was begun");
+  const auto bisection = bisect::read_journal(path);
   promise(bisection.ok() || !bisection.error().what.empty(), "a line that is no entry is named");
 }
 
