@@ -28,9 +28,7 @@ allnoconfig:
 	@cp $(KCONFIG_ALLCONFIG) $(O)/.config
 bzImage:
 	@echo "  CC      init/main.o"
-	@if [ -z "$(from)" ];
-then echo "init/main.c:1:1: error: no kernel is called `cat kernel`";
-exit 1; fi
+	@[ -n "$(from)" ] || { echo "init/main.c:1:1: error: no kernel is called `cat kernel`"; exit 1; }
 	@mkdir -p $(O)/arch/x86/boot
 	@cp $(from) $(O)/arch/x86/boot/bzImage
 modules modules_install mrproper:

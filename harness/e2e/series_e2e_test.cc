@@ -93,8 +93,8 @@ std::string handler_diff(const std::string& from, const std::string& to) {
 /// The first patch of the reference series; one that breaks it, warns and is ill-formed; one that changes no code; and
 /// one that mends it.
 std::string broken_series() {
-  std::string first =
-      *read_file(*data_dir() / "kernel/series/0001-vfio-pci-Preserve-device-files-across-a-live-update.patch");
+  std::string first = *read_file(source_dir() / "fixtures" /
+                                 "kernel/series/0001-vfio-pci-Preserve-device-files-across-a-live-update.patch");
   first.replace(first.find("[PATCH 1/3]"), 11, "[PATCH 1/4]");
   const std::string sound = "\treturn 0;";
   const std::string broken = "\tint unused; return -EIO; ";
@@ -149,7 +149,7 @@ TEST(Series, ShowsTheLevelsOfTheReferenceSeriesAppear) {
   const Program program;
   const fs::path tree = kernel_repository();
   const std::string before = trace_of(tree);
-  const Told told = series(program, *data_dir() / "kernel/series");
+  const Told told = series(program, source_dir() / "fixtures" / "kernel/series");
   ASSERT_EQ(told.output.status.code, 0) << told.output.out << told.output.err;
   ASSERT_EQ(told.found["states"].size(), 4U);
   EXPECT_EQ(outcome(told.found, 0, kPreserve), "skipped");

@@ -83,8 +83,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   add_shell_verbs(app, kVersion, chosen);
   app.footer(
       "`holdfast VERB --help` shows more. Exit codes: 0 passed, 1 a kernel failure,\n"
-      "2 lab or harness error or bad usage, 3 nothing ran, 4 everything skipped,\n"
-      "130 interrupted.\n\n"
+      "2 lab, harness or usage error, 3 nothing ran, 4 all skipped, 130 interrupted.\n\n"
       "Examples:\n"
       "  holdfast check     what is missing here\n"
       "  holdfast run       every case on the built-in machine");

@@ -232,7 +232,8 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
   const auto targets = TRY(targets_of(std::move(machines), options, others, program.patience()));
   const auto profiles = profiles_of(machines_of(targets));
-  Plan plan = TRY(make_plan(with_soak(all_cases(), options.soak), profiles, options.selection, {}));
+  const std::vector<CaseInfo> cases = with_soak(all_cases(), options.soak);  // which the plan points to
+  Plan plan = TRY(make_plan(cases, profiles, options.selection, {}));
   if (options.dry_run) {
     reports::print_table(program.out, list_plan(TRY(part_for(options, std::move(plan), targets)).plan).rows);
     return 0;
