@@ -17,7 +17,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class Parts : public sample::Runs {
+class RunParts : public sample::Runs {
  protected:
   static CaseId named(const std::string& name) { return {.suite = "Luo", .name = name, .device = ""}; }
   static std::vector<Event> passed(const std::string& name) {
@@ -46,18 +46,18 @@ class Parts : public sample::Runs {
   }
 };
 
-TEST_F(Parts, OfOneDealMakeAWhole) {
+TEST_F(RunParts, OfOneDealMakeAWhole) {
   std::vector<MergeSource> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "d", {passed("Two")})};
   EXPECT_THAT(*fit_together(runs), IsEmpty());
   EXPECT_THAT(merged_xml(runs), Not(HasSubstr("shard"))) << "the whole is no shard";
 }
 
-TEST_F(Parts, ThatAreMissingAreNamed) {
+TEST_F(RunParts, ThatAreMissingAreNamed) {
   std::vector<MergeSource> runs{shard("a", "1/3", "d", {passed("One")}), shard("b", "3/3", "d", {passed("Two")})};
   EXPECT_THAT(*fit_together(runs), ElementsAre(HasSubstr("shard 2/3")));
 }
 
-TEST_F(Parts, ThatWereDealtDifferentlyAreRefused) {
+TEST_F(RunParts, ThatWereDealtDifferentlyAreRefused) {
   std::vector<MergeSource> runs{shard("a", "1/2", "d", {passed("One")}), shard("b", "2/2", "e", {passed("Two")})};
   const auto fits = fit_together(runs);
   ASSERT_FALSE(fits.ok());
@@ -65,7 +65,7 @@ TEST_F(Parts, ThatWereDealtDifferentlyAreRefused) {
   EXPECT_THAT(fits.error().what, HasSubstr("dealt differently"));
 }
 
-TEST_F(Parts, OfDifferentKernelsAreNoFlakyCase) {
+TEST_F(RunParts, OfDifferentKernelsAreNoFlakyCase) {
   std::vector<MergeSource> runs;
   build_id_ = "aaaaaaaaaaaa";
   runs.push_back(whole("a", 1, {passed("One")}));
@@ -79,7 +79,7 @@ TEST_F(Parts, OfDifferentKernelsAreNoFlakyCase) {
   EXPECT_THAT(xml, HasSubstr("(bbbbbbbb..)"));
 }
 
-TEST_F(Parts, OfTheSameKernelKeepTheirSuitesName) {
+TEST_F(RunParts, OfTheSameKernelKeepTheirSuitesName) {
   std::vector<MergeSource> runs{whole("a", 1, {passed("One")}), whole("b", 2, {failed("One")})};
   ASSERT_TRUE(fit_together(runs).ok());
   const auto all = merged(runs, {.enough_cases = kAllPhases});
@@ -89,7 +89,7 @@ TEST_F(Parts, OfTheSameKernelKeepTheirSuitesName) {
   EXPECT_THAT(merged_xml(runs), HasSubstr("flaky"));
 }
 
-TEST_F(Parts, ThatAreMissingShowInTheReportAndTheExitCode) {
+TEST_F(RunParts, ThatAreMissingShowInTheReportAndTheExitCode) {
   const auto folder = write_run("a", 1, {passed("One")});
   EXPECT_EQ(report_merge({folder}, {})->exit_code, 0);
   // As `run --shard` writes it.
