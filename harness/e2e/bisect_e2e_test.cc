@@ -170,7 +170,8 @@ class RealHistory : public testing::Test {
   /// No kernel is run twice under two names, and nothing that was done before a kill is done again.
   void expect_nothing_twice(const nlohmann::json& found) const {
     std::set<std::string> built;
-    for (const std::string_view line : split(text_of(folder_of(program_) / "journal.jsonl"), '\n')) {
+    const std::string journal = text_of(folder_of(program_) / "journal.jsonl");
+    for (const std::string_view line : split(journal, '\n')) {
       const auto entry = nlohmann::json::parse(line, nullptr, false);
       if (entry.is_discarded() || entry["step"] != "build" || entry["without"].get<bool>()) continue;
       EXPECT_TRUE(built.insert(entry["commit"]).second) << line;
