@@ -51,7 +51,7 @@ std::vector<std::string> qemu_argv(const fs::path& kernel, const fs::path& paylo
           "-cpu",
           "max",
           "-m",
-          "512M",  //
+          "1024M",  // with less, the scratch area of a kexec handover leaves no memory to boot in
           "-nodefaults",
           "-nographic",
           "-no-reboot",  //
