@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "fixtures/fake_mail_server.h"
 #include "harness/base/digest.h"
@@ -49,10 +50,10 @@ class Nights : public testing::Test {
 
   /// What the nights of this test have put into the cache.
   void TearDown() override {
-    const std::string kernel = fmt::format("night-{}-main", sha256("small\nmain").substr(0, 8));
+    const std::string kernel = fmt::format("night-{}-main", sha256(night_ + "\nmain").substr(0, 8));
     for (const std::string& name : {kernel, kernel + "-before"}) program_.run({"kernel", "rm", name});
     const auto packages = *cache_dir() / "packages";
-    const std::string package = fmt::format("night-{}-deb", sha256("small\ndeb").substr(0, 8));
+    const std::string package = fmt::format("night-{}-deb", sha256(night_ + "\ndeb").substr(0, 8));
     std::vector<fs::path> gone;
     std::error_code failed;
     for (fs::directory_iterator it(packages, failed), end; !failed && it != end; it.increment(failed)) {
@@ -110,7 +111,7 @@ class Nights : public testing::Test {
   /// lab/nightly/nightly.toml in small: the built-in machine, two quick cases, one kernel.
   fs::path plan(const std::string& more = "") const {
     const std::string text = fmt::format(R"([night]
-name = "small"
+name = "{}"
 budget = "10m"
 
 [[kernel]]
@@ -166,7 +167,7 @@ site = "site"
 [[report.command]]
 argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
 {})",
-                                         join(server_.sendmail(), "\", \""), dir_.path().string(), more);
+                                         night_, join(server_.sendmail(), "\", \""), dir_.path().string(), more);
     EXPECT_TRUE(write_file(dir_.path() / "nightly.toml", text));
     return dir_.path() / "nightly.toml";
   }
@@ -174,6 +175,8 @@ argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
   Output night(const fs::path& file) const { return program_.run({"run", "--plan", file.string()}); }
 
   TempDir dir_ = *TempDir::create("holdfast-nights");
+  /// What it puts into the cache has names made of the plan's: those of tests that run side by side must differ.
+  const std::string night_ = fmt::format("small-{}", ::getpid());
   Program program_;
   fake::MailServer server_;
 };
@@ -184,10 +187,10 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   const fs::path file = plan();
   const Output first = night(file);
   ASSERT_EQ(first.status.code, 0) << first.out << first.err;
-  EXPECT_THAT(server_.mail(),
-              AllOf(HasSubstr("RCPT TO:<kernel@lab.example>"), HasSubstr("Subject: [holdfast] small: all well"),
-                    HasSubstr("Live updates in a row"), HasSubstr("2 live updates"),
-                    HasSubstr("out of time: the budget of 1 s of entry too-much is used up")));
+  EXPECT_THAT(server_.mail(), AllOf(HasSubstr("RCPT TO:<kernel@lab.example>"),
+                                    HasSubstr("Subject: [holdfast] " + night_ + ": all well"),
+                                    HasSubstr("Live updates in a row"), HasSubstr("2 live updates"),
+                                    HasSubstr("out of time: the budget of 1 s of entry too-much is used up")));
   const auto reports = read_junit(program_.junit());
   EXPECT_EQ(reports.at("Preserve.e1000e.DeviceKeepsItsAddress").verdict, "passed");
   EXPECT_EQ(reports.at("Addresses.PlainKexecMovesNothing").verdict, "skipped");
@@ -198,10 +201,10 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   const Output second = night(file);
   EXPECT_EQ(second.status.code, 1) << second.out << second.err;
   const std::string told = server_.mail();
-  EXPECT_THAT(
-      told, AllOf(HasSubstr("Subject: [holdfast] small: 1 new failure;"), HasSubstr("New failures: 1 case in 1 group"),
-                  HasSubstr("kernel.oops "), HasSubstr(std::string(kCase) + "  on qemu/main..main smoke"),
-                  HasSubstr(good.substr(0, 12) + ".." + bad.substr(0, 12))));
+  EXPECT_THAT(told, AllOf(HasSubstr("Subject: [holdfast] " + night_ + ": 1 new failure;"),
+                          HasSubstr("New failures: 1 case in 1 group"), HasSubstr("kernel.oops "),
+                          HasSubstr(std::string(kCase) + "  on qemu/main..main smoke"),
+                          HasSubstr(good.substr(0, 12) + ".." + bad.substr(0, 12))));
   const std::string command = "holdfast bisect --tree " + tree().string() + " --good " + good + " --bad " + bad +
                               " --filter " + kCase + " --target=qemu --append=liveupdate_fault=oops-preserve";
   EXPECT_THAT(told, HasSubstr(command));
