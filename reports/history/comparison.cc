@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "harness/base/text.h"
@@ -15,7 +16,7 @@ namespace holdfast::reports {
 
 namespace {
 
-using Key = std::pair<std::string, CaseId>;                  ///< target, case
+using Key = std::pair<std::string, CaseId>;                  ///< where, as CaseChange has it, and the case
 using Samples = std::map<std::string, std::vector<double>>;  ///< phase, a time in ms per attempt
 
 struct Limits {
@@ -36,14 +37,38 @@ bool failing(const Verdict& verdict) {
 }
 bool judged(const Verdict& verdict) { return verdict.outcome == Outcome::kPassed || failing(verdict); }
 
-/// The cases of a run under the key by which the other run's are found.
-std::map<Key, const CaseSettled*> cases_of(const RunResults& run, bool by_target) {
-  std::map<Key, const CaseSettled*> cases;
-  for (const auto& [name, suite] : run.record.suites()) {
-    for (const auto& [id, settled] : suite.cases) cases[{by_target ? settled.target : "", id}] = &settled;
+/// Under which name do two runs have the same suite? Kernels' releases change from run to run, so they are asked only
+/// where a target has several.
+class Matching {
+ public:
+  Matching(const RunResults& a, const RunResults& b)
+      : by_case_(a.record.suites().size() == 1 && b.record.suites().size() == 1) {
+    for (const RunResults* run : {&a, &b}) {
+      std::map<std::string, std::set<std::string>> suites;
+      for (const auto& [name, suite] : run->record.suites()) {
+        for (const auto& [id, settled] : suite.cases) suites[settled.target].insert(name);
+      }
+      for (const auto& [target, names] : suites) {
+        if (names.size() > 1) crowded_.insert(target);
+      }
+    }
   }
-  return cases;
-}
+
+  /// The cases of a run under the key by which the other run's are found.
+  std::map<Key, const CaseSettled*> cases_of(const RunResults& run) const {
+    std::map<Key, const CaseSettled*> cases;
+    for (const auto& [name, suite] : run.record.suites()) {
+      for (const auto& [id, settled] : suite.cases) {
+        cases[{by_case_ ? "" : crowded_.contains(settled.target) ? name : settled.target, id}] = &settled;
+      }
+    }
+    return cases;
+  }
+
+ private:
+  bool by_case_;
+  std::set<std::string> crowded_;  ///< targets with several suites in a run
+};
 
 /// A time per phase for each attempt that passed.
 Samples samples_of(const RunResults& run, const CaseSettled& settled) {
@@ -166,9 +191,9 @@ void add_section(std::string& text, const char* title, const std::vector<CaseCha
 int Comparison::exit_code() const { return !new_failures.empty() ? 1 : !new_errors.empty() ? 2 : 0; }
 
 Comparison compare(const RunResults& a, const RunResults& b) {
-  const bool by_target = a.record.suites().size() != 1 || b.record.suites().size() != 1;
-  const auto before = cases_of(a, by_target);
-  const auto after = cases_of(b, by_target);
+  const Matching matching(a, b);
+  const auto before = matching.cases_of(a);
+  const auto after = matching.cases_of(b);
   Comparison comparison;
   PhaseComparison phases;
   for (const auto& [key, now] : after) {

@@ -10,7 +10,7 @@ namespace holdfast::reports {
 
 /// A case as both runs saw it.
 struct CaseChange {
-  std::string where;  ///< the target, or empty when each run has but one suite
+  std::string where;  ///< the target, or the suite where a target has several; empty when each run has but one suite
   CaseId id;
   Verdict before;
   Verdict after;
@@ -40,7 +40,7 @@ struct Comparison {
 };
 
 /// Cases are matched by target and name; when each run has but one suite, by name alone, so that two hosts or two
-/// kernels can be compared.
+/// kernels can be compared; when a target has several suites in one of the runs, by suite and name.
 ///
 /// Times are those of attempts that passed, in cases that passed in both runs, a phase that comes several times in an
 /// attempt being one sum. With kEnoughRepeats or more on both sides a phase has changed when these are two levels

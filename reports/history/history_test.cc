@@ -79,6 +79,20 @@ TEST_F(Compare, MatchesOneSuiteWithOneOfAnotherKernelButNeverTargetsThatAreMixed
   EXPECT_THAT(comparison.gone, IsEmpty());
 }
 
+TEST_F(Compare, TellsSuitesOfOneTargetApart) {
+  const auto both = [](const Verdict& same, const Verdict& next) {
+    return std::vector{told(settled(kOne, {same}, "qemu/7.3..7.3")), told(settled(kOne, {next}, "qemu/7.3..7.4"))};
+  };
+  const RunResults a = run("a", 0, both(kPass, sample::hang()));
+  const RunResults b = run("b", 1, both(sample::hang(), kPass));
+  const Comparison comparison = compare(a, b);
+  EXPECT_EQ(comparison.compared, 2);
+  ASSERT_THAT(comparison.new_failures, SizeIs(1));
+  EXPECT_EQ(comparison.new_failures[0].where, "qemu/7.3..7.3");
+  ASSERT_THAT(comparison.fixed, SizeIs(1));
+  EXPECT_EQ(comparison.fixed[0].where, "qemu/7.3..7.4");
+}
+
 TEST_F(Compare, SeesAPhaseThatGrewBeyondTheNoiseOfRepeats) {
   const RunResults a =
       run("a", 0, {sample::timed(kOne, {1000, 1010, 990, 1005}), sample::timed(kTwo, {100, 400, 900})});
