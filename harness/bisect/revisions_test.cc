@@ -3,45 +3,14 @@
 
 #include <gmock/gmock.h>
 
-#include "harness/base/file.h"
-#include "harness/base/process.h"
-#include "harness/base/text.h"
+#include "harness/kernel/real_repository.h"
 
 namespace holdfast::bisect {
-namespace fs = std::filesystem;
 namespace {
 
 using testing::HasSubstr;
 
-class BisectRevisions : public testing::Test {
- protected:
-  std::string git(std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {
-        "git", "-C", tree_.string(), "-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgSign=false"};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    const auto output = run({.argv = argv}, deadline());
-    EXPECT_TRUE(output && output->status.success()) << arguments[0] << ": " << (output ? output->err : "");
-    return output ? std::string(trim(output->out)) : "";
-  }
-  std::string commit(const std::string& file, const std::string& text) {
-    EXPECT_TRUE(write_file(tree_ / file, text));
-    git({"add", "-A"});
-    git({"commit", "-qm", "change " + file});
-    return git({"rev-parse", "HEAD"});
-  }
-  void SetUp() override {
-    fs::create_directories(tree_);
-    git({"init", "-q", "-b", "main"});
-    first_ = commit("a", "1\n");
-    second_ = commit("b", "1\n");
-    third_ = commit("a", "2\n");
-  }
-  static Deadline deadline() { return Deadline::after(std::chrono::seconds(60)); }
-
-  TempDir dir_ = *TempDir::create();
-  fs::path tree_ = dir_.path() / "tree";
-  std::string first_, second_, third_;
-};
+using BisectRevisions = RealRepository;
 
 TEST_F(BisectRevisions, TheHistoryIsWhatLiesBetween) {
   git({"checkout", "-q", "-b", "side", first_});

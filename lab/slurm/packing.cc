@@ -35,6 +35,11 @@ int tasks_for(const Plan& plan, milliseconds expected, const Crew& crew, int wan
   return std::clamp(wanted > 0 ? wanted : by_time, 1, std::clamp(plan.to_run(), 1, kMostTasks));
 }
 
+/// There a port leads on to the host, and the node is every computer that has such a port.
+bool is_loopback(std::string_view address) {
+  return address.starts_with("127.") || address == "localhost" || address == "::1";
+}
+
 minutes rounded_up(milliseconds time) { return std::chrono::ceil<minutes>(time); }
 
 }  // namespace
@@ -91,7 +96,7 @@ Result<void> check_licenses(const std::vector<std::string>& hosts, const std::se
 std::vector<std::string> nodes_among(const std::vector<Node>& nodes, const std::set<std::string>& hosts) {
   std::vector<std::string> found;
   for (const Node& node : nodes) {
-    const bool is_host = hosts.contains(node.name) || hosts.contains(node.address);
+    const bool is_host = hosts.contains(node.name) || (hosts.contains(node.address) && !is_loopback(node.address));
     if (is_host && std::ranges::find(found, node.name) == found.end()) found.push_back(node.name);
   }
   return found;

@@ -162,6 +162,7 @@ TEST(Nodes, ThatAreLabHostsDriveNone) {
   const std::vector<Node> nodes{{"c1", "10.0.0.1"}, {"n07", "10.0.0.7"}, {"x", "n08.lab.example"}};
   EXPECT_THAT(nodes_among(nodes, {"n07", "n08.lab.example", "n09"}), ElementsAre("n07", "x"));
   EXPECT_TRUE(nodes_among(nodes, {"n09"}).empty());
+  EXPECT_TRUE(nodes_among({{"n1", "127.0.0.1"}}, {"n09", "127.0.0.1"}).empty()) << "a port that leads on";
 }
 
 TEST(Commands, AreReadBack) {
