@@ -1,9 +1,9 @@
 // What does `holdfast run --plan` do?
 //
 // It reads the plan and looks at all that it names before anything is touched. Then the kernels are fetched and built,
-// and run after run is carried out in a process of its own (night_jobs.h), on all machines of its entry at once. After
+// and run after run is carried out in a process of its own (jobs.h), on all machines of its entry at once. After
 // each the night's own files are written anew, so that a night that is killed has told what it knew. At the end the
-// night is compared with those before it, and told (night_report.h).
+// night is compared with those before it, and told (report.h).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,9 +18,9 @@
 #include "harness/listing.h"
 #include "harness/other_kernel.h"
 #include "harness/program/machines.h"
-#include "harness/program/night_jobs.h"
-#include "harness/program/night_kernels.h"
-#include "harness/program/night_report.h"
+#include "harness/program/night/jobs.h"
+#include "harness/program/night/kernels.h"
+#include "harness/program/night/report.h"
 #include "lab/inventory/inventory.h"
 #include "lab/nightly/jobs.h"
 #include "lab/nightly/known.h"

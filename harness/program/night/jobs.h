@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "harness/options.h"
-#include "harness/program/night_kernels.h"
+#include "harness/program/night/kernels.h"
 #include "harness/program/program.h"
 #include "lab/nightly/budget.h"
 #include "lab/nightly/jobs.h"

@@ -1,5 +1,5 @@
 // Which jobs of a cluster does a choice of kernels, targets and cases come to?
-#include "harness/program/submission.h"
+#include "harness/program/submit/submission.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // Who is told what came of a night, and what of the nights before it goes?
-#include "harness/program/night_report.h"
+#include "harness/program/night/report.h"
 
 #include <fmt/format.h>
 

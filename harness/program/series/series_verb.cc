@@ -14,7 +14,7 @@
 #include "harness/kernel/kernel_verbs.h"
 #include "harness/program/kernel_workshop.h"
 #include "harness/program/program.h"
-#include "harness/program/series_workshop.h"
+#include "harness/program/series/workshop.h"
 #include "harness/series/study.h"
 #include "harness/series/wishes.h"
 #include "reports/junit.h"

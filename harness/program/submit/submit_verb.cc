@@ -13,7 +13,7 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/program/program.h"
-#include "harness/program/submission.h"
+#include "harness/program/submit/submission.h"
 #include "lab/nightly/jobs.h"
 #include "lab/slurm/queue.h"
 #include "reports/artifacts.h"

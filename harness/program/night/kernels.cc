@@ -1,5 +1,5 @@
 // How do the kernels of a night come to this computer?
-#include "harness/program/night_kernels.h"
+#include "harness/program/night/kernels.h"
 
 #include <fmt/format.h>
 

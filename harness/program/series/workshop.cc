@@ -1,5 +1,5 @@
 // How are the kernels of a patch series built and tested: with what `kernel build` and `run` do?
-#include "harness/program/series_workshop.h"
+#include "harness/program/series/workshop.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // How is one run of a night carried out, and what becomes of what did not fit?
-#include "harness/program/night_jobs.h"
+#include "harness/program/night/jobs.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
