@@ -87,10 +87,12 @@ settle() {
     systemd-pstore.service systemd-random-seed.service systemd-journal-flush.service systemd-ask-password-console.path \
     systemd-ask-password-wall.path systemd-modules-load.service kmod-static-nodes.service systemd-remount-fs.service \
     dev-hugepages.mount dev-mqueue.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount \
-    systemd-initctl.socket systemd-journald-audit.socket remote-fs.target; do
+    systemd-initctl.socket systemd-journald-audit.socket remote-fs.target systemd-sysctl.service \
+    systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service modprobe@.service sys-kernel-config.mount \
+    sys-kernel-debug.mount cryptsetup.target integritysetup.target veritysetup.target; do
     ln -sf /dev/null "$units/$unit"
   done
-  mkdir -p "$units"/{ssh.service.d,sysinit.target.wants} "$root"/etc/systemd/{journald,system}.conf.d
+  mkdir -p "$units"/{ssh.service.d,systemd-udev-trigger.service.d,sysinit.target.wants} "$root"/etc/systemd/{journald,system}.conf.d
   # QEMU's user network is always the same.
   cat >"$units/host-network.service" <<'TEXT'
 [Unit]
@@ -110,6 +112,12 @@ TEXT
 DefaultDependencies=no
 [Service]
 ExecStartPre=
+TEXT
+  # What is seated in the host gets its driver. The hundreds of other devices that a kernel has need nothing.
+  cat >"$units/systemd-udev-trigger.service.d/seated.conf" <<'TEXT'
+[Service]
+ExecStart=
+ExecStart=udevadm trigger --action=add --subsystem-match=pci
 TEXT
   cat >"$units/announce.service" <<'TEXT'
 [Unit]

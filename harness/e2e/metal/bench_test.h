@@ -13,12 +13,15 @@
 
 namespace holdfast::e2e {
 
-/// The shortest case with a kexec, and a still shorter one that comes after it in the order of a run.
+/// The shortest case with a kexec, and a still shorter one that comes after it in the order of a run: it ends in kernel
+/// A. It runs on each device that the run has.
 inline constexpr const char* kHit = "Addresses.PlainKexecMovesNothing";
 inline constexpr const char* kNext = "Binding.NativeDriverComesBack";
 /// Their names in junit.xml.
 inline constexpr const char* kHitReport = "Addresses.PlainKexecMovesNothing";
 inline constexpr const char* kNextReport = "Binding.e1000e.NativeDriverComesBack";
+inline constexpr const char* kNvmeReport = "Binding.nvme.NativeDriverComesBack";
+inline constexpr const char* kSwitchReport = "Binding.e1000e-switch.NativeDriverComesBack";
 
 /// A suite whose tests share one host; each leaves it as it was, whatever became of the test.
 class Bench : public ::testing::Test {
@@ -29,13 +32,19 @@ class Bench : public ::testing::Test {
   /// Also fails the test when the host is not free, or a process of its runs is left.
   void TearDown() override;
 
-  /// `holdfast run` of the two cases above, or others, on the shared host.
+  /// `holdfast run` of the two cases above, or others, on the shared host; with device e1000e, unless `more` names
+  /// some.
   static std::vector<std::string> run_words(const std::vector<std::string>& more = {}, const std::string& filter = "");
   static Output fault(const std::vector<std::string>& words) { return lab_->fault(words); }
-  /// Waits until a case of this name has begun this phase in the program's run.
-  testing::AssertionResult comes_to(const std::string& name, const std::string& phase) const;
-  /// Waits until the host's console says this, behind the last time that a kernel was started by kexec `kexecs` times.
-  testing::AssertionResult console_says(const std::string& words) const;
+  /// Waits until a case of this name, on this device if one is named, has begun this phase in the program's run.
+  testing::AssertionResult comes_to(const std::string& name, const std::string& phase,
+                                    const std::string& device = "") const;
+  /// Waits until the journal has a line with all of these words.
+  testing::AssertionResult is_told(const std::vector<std::string>& words) const;
+  /// Waits until that rung was tried for nothing.
+  testing::AssertionResult was_no_help(const std::string& rung) const {
+    return is_told({"\"rung\":\"" + rung, "\"ok\":false"});
+  }
   /// The run's end, what it said, and its reports.
   int end_of(Process& run) const;
   CaseReport report_of(const std::string& name) const;

@@ -88,6 +88,46 @@ TEST_F(MetalRun, ADeviceWithTheManagementCardsDriverIsNoReasonToCutTheNetwork) {
   EXPECT_THAT(kept.message, HasSubstr("lives by the driver virtio_net"));
 }
 
+/// Nothing tells it of them but the host itself.
+TEST_F(MetalRun, CheckNamesTheDevicesThatTheHostLivesBy) {
+  const Output sound = program_.run({"check", "--lab", lab_->inventory()}, Millis(300'000));
+  EXPECT_EQ(sound.status.code, 0) << sound.out << sound.err;
+  EXPECT_THAT(sound.out, HasSubstr("needs none of them"));
+
+  std::string text = *read_file(lab_->inventory());
+  const std::string_view untouchable = "never_touch = [\"0000:00:1e.0\"]\n";
+  ASSERT_NE(text.find(untouchable), std::string::npos);
+  text.erase(text.find(untouchable), untouchable.size());
+  text += "\n[[host.device]]\nrole = \"way-in\"\nbdf = \"0000:02:00.0\"\n";
+  text += "\n[[host.device]]\nrole = \"root-disk\"\nbdf = \"0000:00:1e.0\"\n";
+  const std::filesystem::path inventory = lab_->folder() / "needed-devices.toml";
+  ASSERT_TRUE(write_file(inventory, text));
+  const Output needed = program_.run({"check", "--lab", inventory}, Millis(300'000));
+  EXPECT_EQ(needed.status.code, 2) << needed.out << needed.err;
+  EXPECT_THAT(needed.out, HasSubstr("way-in: 0000:02:00.0 is the host's network"));
+  EXPECT_THAT(needed.out, HasSubstr("root-disk: 0000:00:1e.0 is the host's system disk"));
+  EXPECT_THAT(needed.out, HasSubstr("take it out of the inventory, at " + inventory.string()));
+}
+
+/// Debian's systemd runs in both kernels, and the agent in a scope of its own.
+TEST_F(MetalRun, APreserveCasePassesInTheHostsOwnRootFileSystem) {
+  if (program_.run({"list", "kernels"}).out.find("\nrootfs ") == std::string::npos) {
+    GTEST_SKIP() << "needs: holdfast kernel build --config fixtures/kernel/rootfs.config --name rootfs";
+  }
+  std::string text = *read_file(lab_->inventory());
+  const std::string_view payload = "payload = \"initramfs\"\n";
+  ASSERT_NE(text.find(payload), std::string::npos);
+  text.replace(text.find(payload), payload.size(), "payload = \"rootfs\"\nkernel = \"rootfs\"\n");
+  const std::filesystem::path inventory = lab_->folder() / "rootfs.toml";
+  ASSERT_TRUE(write_file(inventory, text));
+  const Output output = program_.run(
+      {"run", "--lab", inventory, "-v", "--filter", "Preserve.DeviceKeepsItsAddress", "--device", "e1000e"},
+      Millis(900'000));
+  EXPECT_EQ(output.status.code, 0) << output.out << output.err;
+  const CaseReport kept = report_of("Preserve.e1000e.DeviceKeepsItsAddress");
+  EXPECT_EQ(kept.verdict, "passed") << kept.message << "\n" << output.out;
+}
+
 TEST_F(MetalRun, WhatIsHeldIsNotTouchedBySomebodyElse) {
   Process first = program_.start(run_words({}, kNext));
   ASSERT_TRUE(comes_to(kNext, "snapshot"));

@@ -67,13 +67,6 @@ TEST_F(VirtualLabHost, RunsDebianAndHasTheTestDevices) {
   }
 }
 
-TEST_F(VirtualLabHost, PowerCycleBringsItBack) {
-  const std::string before = boot_id();
-  ASSERT_NE(before, "");
-  EXPECT_TRUE(lab_->ipmi({"chassis", "power", "cycle"}).status.success());
-  EXPECT_TRUE(comes_back(before));
-}
-
 TEST_F(VirtualLabHost, IsSilentWhenPoweredOffAndBackWhenPoweredOn) {
   const std::string before = boot_id();
   EXPECT_TRUE(lab_->ipmi({"chassis", "power", "off"}).status.success());
@@ -83,7 +76,7 @@ TEST_F(VirtualLabHost, IsSilentWhenPoweredOffAndBackWhenPoweredOn) {
   EXPECT_TRUE(comes_back(before));
 }
 
-TEST_F(VirtualLabHost, SerialOverLanShowsEachByteOfABoot) {
+TEST_F(VirtualLabHost, PowerCycleBringsItBackAndSerialOverLanShowsEachByteOfIt) {
   const std::string before = boot_id();
   const auto console = lab_->host_folder() / "console.log";
   const auto recorded = lab_->folder() / "recorded";
@@ -197,37 +190,6 @@ INSTANTIATE_TEST_SUITE_P(When, VirtualLabTeardown,
                                            Ending{"LabKeeperIsKilled", "keep-lab"},
                                            Ending{"HostKeeperIsKilled", "keep-host"}),
                          [](const auto& tested) { return tested.param.name; });
-
-TEST(VirtualLabSwitches, SecondHostAnswersToPduAndRedfishAlone) {
-  auto lab = VirtualLab::begin({.hosts = 2, .pdu = true, .redfish = true});
-  ASSERT_TRUE(lab) << lab.error().what;
-  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(lab->inventory()); }));
-  const std::string inventory = text_of(lab->inventory());
-  const std::string second = inventory.substr(inventory.find("name = \"metal-2\""));
-  EXPECT_EQ(second.find("type = \"ipmi\""), std::string::npos);
-  const auto number_before = [&](const std::string& mark) {
-    const size_t end = second.find(mark);
-    const size_t begin = second.rfind('"', end - 1) + 1;
-    return second.substr(begin, end - begin);
-  };
-  const auto ask = [&](const std::string& agent, const std::string& words, const std::string& action) {
-    auto output = run({.argv = {agent}}, Deadline::after(Millis(180'000)),
-                      "ip=127.0.0.1\npower_timeout=60\nplug=2\naction=" + action + "\n" + words);
-    return output ? output->status.code : -1;
-  };
-  const std::string pdu = "snmp_version=2c\nipport=" + number_before("\", snmp_version") +
-                          "\ncommunity=" + text_of(lab->folder() / "pdu_community");
-  const std::string redfish = "ssl_insecure=1\nusername=lab\nsystems_uri=/redfish/v1/Systems/metal-2\nipport=" +
-                              number_before("\", ssl_insecure") +
-                              "\npassword=" + text_of(lab->folder() / "redfish_password");
-  EXPECT_TRUE(eventually([&] { return ask("fence_apc_snmp", pdu, "status") == 0; }));
-  EXPECT_TRUE(eventually([&] { return ask("fence_redfish", redfish, "status") == 0; }));
-  EXPECT_EQ(ask("fence_apc_snmp", pdu, "off"), 0);
-  EXPECT_EQ(ask("fence_redfish", redfish, "status"), 2);
-  EXPECT_EQ(ask("fence_redfish", redfish, "on"), 0);
-  EXPECT_EQ(ask("fence_apc_snmp", pdu, "status"), 0);
-  EXPECT_NE(ask("fence_redfish", std::string(trim(redfish)) + "wrong", "status"), 0);
-}
 
 }  // namespace
 }  // namespace holdfast::e2e
