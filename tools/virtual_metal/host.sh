@@ -21,14 +21,16 @@ test_devices=(
 # behind that one, which is to be eth0.
 
 # Sets `machine` to QEMU's argv. no_timer_check: a busy machine emulates the timer so late that the kernel would give it
-# up and panic. One processor, as the built-in machine has: emulated ones that wait for each other cost the most, and where
-# this computer does not get round to the second in time, a kernel leaves for the next without having stopped it. Run in
-# the host's folder: the sockets' full paths may be longer than a socket's path can be.
+# up and panic. norandmaps: QEMU translates a program's code once for each address that it is mapped at, and when the next
+# kernel is copied over such pages it throws away one translation after the other, with a look through all that a page
+# has: a kexec that takes 3 s then took a minute. Two processors: with one, a system that is left by kexec once its drivers are shut down may never get to
+# it, since a reader of the disk that gets nothing but errors keeps the only one. Run in the host's folder: the sockets'
+# full paths may be longer than a socket's path can be.
 machine_argv() {
   local ssh_port=$1 accel=tcg,thread=multi
   [[ ${VIRTUAL_METAL_ACCEL:-tcg} == tcg ]] || accel=$VIRTUAL_METAL_ACCEL
   machine=(qemu-system-x86_64 -name "virtual-metal" -machine q35,kernel-irqchip=split,sata=off,smbus=off -accel "$accel" -cpu max
-    -smp 1 -m 1536M -nodefaults -nographic
+    -smp 2 -m 1536M -nodefaults -nographic
     -chardev serial,id=console,path=console.machine,logfile=console.log,logappend=on -device isa-serial,chardev=console
     -chardev socket,id=qmp,path=qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control
     -device intel-iommu,intremap=on,caching-mode=on
@@ -48,7 +50,7 @@ machine_argv() {
     -device pci-testdev,addr=0x12
     -device pcie-root-port,id=rp6,chassis=8,slot=8,addr=0x6 -netdev hubport,id=net6,hubid=0
     -device virtio-net-pci,bus=rp6,netdev=net6,romfile=,disable-legacy=on
-    -kernel vmlinuz -initrd initrd -append 'root=/dev/vda rw net.ifnames=0 console=ttyS0,115200 quiet panic=5 no_timer_check')
+    -kernel vmlinuz -initrd initrd -append 'root=/dev/vda rw net.ifnames=0 console=ttyS0,115200 quiet panic=5 no_timer_check norandmaps')
 }
 
 # make_host FOLDER NAME SSH_PORT BMC_PORT IMAGE: a host that has never run. Its keys are those that lie in FOLDER already.
