@@ -21,11 +21,11 @@ test_devices=(
 # behind that one, which is to be eth0.
 
 # Sets `machine` to QEMU's argv. no_timer_check: a busy machine emulates the timer so late that the kernel would give it
-# up and panic. norandmaps: QEMU translates a program's code once for each address that it is mapped at, and when the next
-# kernel is copied over such pages it throws away one translation after the other, with a look through all that a page
-# has: a kexec that takes 3 s then took a minute. Two processors: with one, a system that is left by kexec once its drivers are shut down may never get to
-# it, since a reader of the disk that gets nothing but errors keeps the only one. Run in the host's folder: the sockets'
-# full paths may be longer than a socket's path can be.
+# up and panic. norandmaps: QEMU translates a program's code once for each address that it is mapped at, and when the
+# next kernel is copied over such pages it throws away one translation after the other, with a look through all that a
+# page has: a kexec that takes 3 s then took a minute. Two processors: with one, a system that is left by kexec once its
+# drivers are shut down may never get to it, since a reader of the disk that gets nothing but errors keeps the only one.
+# Run in the host's folder: the sockets' full paths may be longer than a socket's path can be.
 machine_argv() {
   local ssh_port=$1 accel=tcg,thread=multi
   [[ ${VIRTUAL_METAL_ACCEL:-tcg} == tcg ]] || accel=$VIRTUAL_METAL_ACCEL

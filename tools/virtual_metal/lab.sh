@@ -15,7 +15,7 @@ run_lab() {
   while (($#)); do
     case $1 in
       --hosts) hosts=${2:-}; [[ $hosts =~ ^[1-9]$ ]] || bad_usage '--hosts takes a number from 1 to 9'; shift ;;
-      --pdu) pdu=1; lab_programs+=(snmpd) ;;
+      --pdu) pdu=1; lab_programs+=(snmpd snmpget snmpset snmpwalk) ;;
       --redfish) redfish=1; lab_programs+=(openssl python3) ;;
       --dir) dir=${2:-}; [[ -n $dir ]] || bad_usage '--dir takes a folder'; shift ;;
       --) shift; break ;;

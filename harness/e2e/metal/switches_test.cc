@@ -19,11 +19,25 @@ std::string quoted_before(const std::string& text, const std::string& mark) {
   return text.substr(begin, end - begin);
 }
 
-/// What the agent's exit code says: 0 done, or on; 2 off.
-int ask(const std::string& agent, const std::string& words, const std::string& action) {
+/// What an agent came to.
+struct Answer {
+  int code = -1;  ///< 0 done, or on; 2 off
+  std::string said;
+};
+
+Answer ask(const std::string& agent, const std::string& words, const std::string& action) {
   auto output = run({.argv = {agent}}, Deadline::after(Millis(180'000)),
                     fmt::format("ip=127.0.0.1\npower_timeout=60\nplug=2\naction={}\n{}", action, words));
-  return output ? output->status.code : -1;
+  if (!output) return {.code = -1, .said = output.error().what};
+  return {.code = output->status.code, .said = output->out + output->err};
+}
+
+/// Both servers have only just been started.
+testing::AssertionResult comes_to_say_on(const std::string& agent, const std::string& words) {
+  Answer last;
+  const auto is_on = [&] { return (last = ask(agent, words, "status")).code == 0; };
+  if (eventually(is_on, Millis(60'000))) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << agent << ": exit code " << last.code << "\n" << last.said;
 }
 
 /// The agents themselves, told the words of the inventory. Ends with the host switched on.
@@ -33,13 +47,17 @@ void expect_agents_to_switch(const VirtualLab& lab, const std::string& second) {
   const std::string redfish = "ssl_insecure=1\nusername=lab\nsystems_uri=/redfish/v1/Systems/metal-2\nipport=" +
                               quoted_before(second, "\", ssl_insecure") +
                               "\npassword=" + *read_file(lab.folder() / "redfish_password");
-  EXPECT_TRUE(eventually([&] { return ask("fence_apc_snmp", pdu, "status") == 0; }));
-  EXPECT_TRUE(eventually([&] { return ask("fence_redfish", redfish, "status") == 0; }));
-  EXPECT_EQ(ask("fence_apc_snmp", pdu, "off"), 0);
-  EXPECT_EQ(ask("fence_redfish", redfish, "status"), 2);
-  EXPECT_EQ(ask("fence_redfish", redfish, "on"), 0);
-  EXPECT_EQ(ask("fence_apc_snmp", pdu, "status"), 0);
-  EXPECT_NE(ask("fence_redfish", std::string(trim(redfish)) + "wrong", "status"), 0);
+  ASSERT_TRUE(comes_to_say_on("fence_apc_snmp", pdu));
+  ASSERT_TRUE(comes_to_say_on("fence_redfish", redfish));
+  const auto comes_to = [](int code, const std::string& agent, const std::string& words, const std::string& action) {
+    const Answer answer = ask(agent, words, action);
+    EXPECT_EQ(answer.code, code) << agent << " " << action << "\n" << answer.said;
+  };
+  comes_to(0, "fence_apc_snmp", pdu, "off");
+  comes_to(2, "fence_redfish", redfish, "status");
+  comes_to(0, "fence_redfish", redfish, "on");
+  comes_to(0, "fence_apc_snmp", pdu, "status");
+  EXPECT_NE(ask("fence_redfish", std::string(trim(redfish)) + "wrong", "status").code, 0);
 }
 
 /// A case passes, and the host comes home from its test kernel by this agent.
@@ -67,6 +85,7 @@ TEST(VirtualLabSwitches, SecondHostRunsCasesWithPduAndRedfishAlone) {
   const std::string second = text.substr(at);
   EXPECT_EQ(second.find("type = \"ipmi\""), std::string::npos);
   expect_agents_to_switch(*lab, second);
+  ASSERT_FALSE(HasFailure());
   ASSERT_TRUE(eventually([&] { return lab->ssh("true", "metal-2").status.success(); }));
 
   expect_case_to_pass(lab->inventory(), "fence_redfish");
