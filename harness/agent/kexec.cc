@@ -18,6 +18,7 @@
 #include "harness/agent/identity.h"
 #include "harness/agent/registry.h"
 #include "harness/agent/server.h"
+#include "harness/agent/still_udev.h"
 #include "harness/agent/sysfs.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
@@ -123,8 +124,13 @@ void say_farewell(Channel& channel) {
 
 /// Returns only with the kernel's refusal. LUO freezes what is preserved inside this call.
 Result<wire::Empty> execute(State& state, const wire::KexecExecute& request) {
+  StillUdev udev;
   RestingDisks disks;
-  if (request.rest_disks) disks = TRY(RestingDisks::make({}, Deadline::after(kRestPatience, state.stop)));
+  if (request.rest_disks) {
+    const Deadline deadline = Deadline::after(kRestPatience, state.stop);
+    udev = StillUdev::make(StillUdev::kService, deadline);
+    disks = TRY(RestingDisks::make({}, deadline));
+  }
   ::sync();
   if (state.channel != nullptr) say_farewell(*state.channel);
   reboot_call(LINUX_REBOOT_CMD_KEXEC);

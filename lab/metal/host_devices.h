@@ -13,7 +13,7 @@ namespace holdfast::lab {
 
 /// Run on the host: prints a line "0000:01:00.0 0x8086 0x10d3" for each function.
 inline constexpr const char* kListDevices =
-    "for d in /sys/bus/pci/devices/*; do echo \"${d##*/} $(cat $d/vendor) $(cat $d/device)\"; done";
+    "for d in /sys/bus/pci/devices/*; do read -r v < $d/vendor; read -r m < $d/device; echo \"${d##*/} $v $m\"; done";
 
 /// A device of the inventory on the host.
 struct LocatedDevice {

@@ -64,7 +64,7 @@ struct LadderMeans {
   std::function<void(const RungReport&)> on_rung = {};
   double time_scale = 1.0;           ///< of the host
   Millis key_pause{2000};            ///< between sysrq keys: sync and remount take their time
-  Millis reaction{15'000};           ///< for the console to say something after them
+  Millis reaction{5'000};            ///< for the console to say something after them
   Millis sign_of_life{kSignOfLife};  ///< for the console to say something after a reset
 };
 

@@ -14,9 +14,14 @@ class LoginPatience {
  public:
   /// Until when the next try may go on.
   Deadline begin(const Deadline& deadline) {
+    ++tries_;
     limit_ = deadline.at_most(span_);
     return limit_;
   }
+  /// How long this try may wait for the first answer. A machine that comes up in the middle of it may not see what was
+  /// sent before, and is noticed at the end only: so most tries are short. One in four has time for an sshd that is
+  /// slow.
+  std::chrono::seconds to_answer() const { return tries_ % 4 == 0 ? kSlowAnswer : kQuickAnswer; }
   /// It came to nothing.
   void failed() {
     if (limit_.expired()) span_ = std::min(span_ * 2, kLongest);
@@ -26,7 +31,10 @@ class LoginPatience {
  private:
   static constexpr Millis kFirst{15'000};  // longer than ConnectTimeout
   static constexpr Millis kLongest{120'000};
+  static constexpr std::chrono::seconds kQuickAnswer{3};
+  static constexpr std::chrono::seconds kSlowAnswer{10};
   Millis span_ = kFirst;
+  int tries_ = 0;
   Deadline limit_ = Deadline::never();
 };
 

@@ -198,9 +198,9 @@ Result<void> MetalTarget::late_refusal(const Deadline& deadline) {
 /// In the host's own root file system every kernel shows the same host key: which one it is has to be asked.
 Result<Ssh> MetalTarget::way_to_kernel(const Deadline& deadline) {
   if (config_.host.payload == Host::Payload::kInitramfs) {
-    return Ssh::open(launched().access, config_.runtime_dir, "test", deadline);
+    return Ssh::open(launched().access, config_.runtime_dir, "test", deadline, patience_.to_answer());
   }
-  SystemConnection there = TRY(reach_system(launched().access, config_.runtime_dir, deadline));
+  SystemConnection there = TRY(reach_system(launched().access, config_.runtime_dir, deadline, patience_.to_answer()));
   TRY(judge_own(there.system));
   if (!there.system.is_test_kernel() || there.system.boot_id == boot_id_) {
     return lab_error("timeout", "the kernel that was to be left still answers");

@@ -29,8 +29,8 @@ bool RunningSystem::is_test_kernel() const {
 }
 
 Result<SystemConnection> reach_system(const SshAccess& access, const std::filesystem::path& runtime_dir,
-                                      const Deadline& deadline) {
-  Ssh ssh = TRY(Ssh::open(access, runtime_dir, "own", deadline));
+                                      const Deadline& deadline, std::chrono::seconds to_answer) {
+  Ssh ssh = TRY(Ssh::open(access, runtime_dir, "own", deadline, to_answer));
   const std::string text = TRY(ssh.ask({"sh", "-c", kWho}, deadline));
   const auto lines = split(text, '\n');
   if (lines.size() < 3 || lines[0].size() != 36) {
@@ -47,7 +47,8 @@ Result<SystemConnection> await_own_system(const SshAccess& access, const std::fi
                                           const Deadline& deadline) {
   LoginPatience patience;
   while (true) {
-    auto reached = reach_system(access, runtime_dir, patience.begin(deadline));
+    const Deadline limit = patience.begin(deadline);
+    auto reached = reach_system(access, runtime_dir, limit, patience.to_answer());
     if (reached && !reached->system.is_test_kernel()) return reached;
     if (!reached && is_final(reached.error())) return reached;
     if (!reached) patience.failed();

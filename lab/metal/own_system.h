@@ -28,7 +28,7 @@ struct SystemConnection {
 
 /// One try, with the host key of the host's own system. Errors: Ssh's.
 Result<SystemConnection> reach_system(const SshAccess& access, const std::filesystem::path& runtime_dir,
-                                      const Deadline& deadline);
+                                      const Deadline& deadline, std::chrono::seconds to_answer = kToAnswer);
 
 /// As above, until it answers and is no test kernel: a host that was powered on takes its time. Another host key, and
 /// our key not let in, end it at once.

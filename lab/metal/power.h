@@ -28,7 +28,7 @@ struct PowerPace {
   Millis believe{15'000};    ///< until a switch that shows no effect is told again: a board takes some seconds
   int tells = 5;             ///< so often; then the switch lied
   Millis retry_every{2000};  ///< when the switch does not answer
-  Millis busy{20'000};       ///< for one that answers with a no: it may be busy
+  Millis busy{10'000};       ///< for one that answers with a no: it may be busy
   Millis patience{120'000};  ///< for a switch that does not answer: a BMC is back from its own restart by then
   Millis pause{5000};        ///< between off and on again: capacitors keep a board up for a while
 };

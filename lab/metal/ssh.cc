@@ -93,15 +93,16 @@ std::string fingerprint_of(const std::string& public_key, const Deadline& deadli
 }
 
 Result<Ssh> Ssh::open(const SshAccess& access, const fs::path& runtime_dir, std::string_view boot,
-                      const Deadline& deadline) {
+                      const Deadline& deadline, std::chrono::seconds to_answer) {
   const fs::path folder = TRY(make_folder(runtime_dir, boot));
   auto open_master = [&]() -> Result<Ssh> {
     TRY(write_ssh_config(access, folder));
     const Fd words = TRY(open_file(folder / "words", O_WRONLY | O_CREAT | O_APPEND, 0600));
-    auto master = Process::start(
-        {.argv = {"ssh", "-F", (folder / "config").string(), "-M", "-S", (folder / "m").string(), "-N", "-T", kSshHost},
-         .env = kEnvironment,
-         .stderr_fd = words.get()});
+    auto master =
+        Process::start({.argv = {"ssh", "-F", (folder / "config").string(), "-M", "-S", (folder / "m").string(), "-N",
+                                 "-T", "-o", fmt::format("ConnectTimeout={}", to_answer.count()), kSshHost},
+                        .env = kEnvironment,
+                        .stderr_fd = words.get()});
     if (!master) return missing_program(std::move(master).error());
     Ssh ssh(access, folder, *std::move(master));
     TRY(ssh.await_master(deadline));

@@ -23,6 +23,9 @@ struct SentFile {
   std::string sha256 = {};  ///< what must have arrived; empty: not checked
 };
 
+/// For a host that is known to be up.
+inline constexpr std::chrono::seconds kToAnswer{10};
+
 /// The way to one boot of one host: one connection (OpenSSH's master), which all commands share, so that none of them
 /// can reach another boot than the first one did. The connection is a child of this program and ends with it, or with
 /// the *thread* that opened it; so do the commands. Move-only. Not thread-safe.
@@ -33,9 +36,9 @@ class Ssh {
  public:
   /// Connects, and only to a host that has the pinned key. Its files and its socket are in a new folder of
   /// `runtime_dir`, which must be private and its path short (below 60 bytes, without blanks); `boot` is for reading
-  /// only.
+  /// only. A host that shows no sign of an sshd within `to_answer` is given up.
   static Result<Ssh> open(const SshAccess& access, const std::filesystem::path& runtime_dir, std::string_view boot,
-                          const Deadline& deadline);
+                          const Deadline& deadline, std::chrono::seconds to_answer = kToAnswer);
   Ssh(Ssh&& other) noexcept
       : access_(std::move(other.access_)),
         folder_(std::exchange(other.folder_, {})),

@@ -250,7 +250,7 @@ tags = ["virtual-metal"]
 time_scale = 3.0
 payload = "initramfs"
 # A busy machine emulates the timer so late that the kernel would give it up.
-append = "console=ttyS0,115200 no_timer_check"
+append = "console=ttyS0,115200 no_timer_check norandmaps"
 work_dir = "/var/tmp/holdfast"
 # The root disk. It is refused anyway, as is the management card, 0000:02:00.0.
 never_touch = ["0000:00:1e.0"]
