@@ -64,7 +64,7 @@ TEST_F(MetalFaults, APanicOfKernelBIsSeenAtOnce) {
 
 /// Kernel B's verdict needs no BMC. What leads out of it does, and says why it does not.
 TEST_F(MetalFaults, AHangOfKernelBIsAHangAlsoWhenTheBmcRefuses) {
-  Process run = program_.start(run_words({"--timeout-scale", "0.25", "--next-append", kSilentEnd}));
+  Process run = program_.start(run_words({"--timeout-scale", "0.3", "--next-append", kSilentEnd}));
   ASSERT_TRUE(comes_to(kHit, "wait"));
   EXPECT_TRUE(fault({"bmc-refuse", "on"}).status.success());
   EXPECT_TRUE(was_no_help("way home by chassis reset"));
@@ -82,7 +82,7 @@ TEST_F(MetalFaults, AHangOfKernelBIsAHangAlsoWhenTheBmcRefuses) {
 
 TEST_F(MetalFaults, ANetworkThatDoesNotComeUpIsNoHang) {
   Process run = program_.start(
-      run_words({"--timeout-scale", "0.25", "--next-append", "initcall_blacklist=virtio_net_driver_init"}));
+      run_words({"--timeout-scale", "0.3", "--next-append", "initcall_blacklist=virtio_net_driver_init"}));
   EXPECT_EQ(end_of(run), 2) << said();
   const CaseReport report = report_of(kHitReport);
   EXPECT_EQ(report.type, "lab.link") << report.message;
@@ -94,7 +94,7 @@ TEST_F(MetalFaults, ANetworkThatDoesNotComeUpIsNoHang) {
 /// the second the network is as silent, but so is the console. The third passes.
 TEST_F(MetalFaults, ACutCableIsTheLabsAndASilentHangTheKernels) {
   const std::string kernels = fmt::format("{}:{}:{}", kHit, kHang, kLast);
-  Process run = program_.start(run_words({"--timeout-scale", "0.25"}, kernels));
+  Process run = program_.start(run_words({"--timeout-scale", "0.3"}, kernels));
   ASSERT_TRUE(comes_to(kHit, "load"));
   EXPECT_TRUE(fault({"network", "down"}).status.success());
   EXPECT_TRUE(is_told({"case-settled", name_of(kHit)}));
