@@ -13,15 +13,17 @@
 
 namespace holdfast::e2e {
 
-/// The shortest case with a kexec, and a still shorter one that comes after it in the order of a run: it ends in kernel
-/// A. It runs on each device that the run has.
+/// The shortest case with a kexec, and still shorter ones that come after it in the order of a run: they end in kernel
+/// A.
 inline constexpr const char* kHit = "Addresses.PlainKexecMovesNothing";
 inline constexpr const char* kNext = "Binding.NativeDriverComesBack";
+inline constexpr const char* kThird = "Preserve.DevNullIsRefused";
+inline constexpr const char* kFourth = "Preserve.GroupFileIsRefused";
 /// Their names in junit.xml.
 inline constexpr const char* kHitReport = "Addresses.PlainKexecMovesNothing";
 inline constexpr const char* kNextReport = "Binding.e1000e.NativeDriverComesBack";
-inline constexpr const char* kNvmeReport = "Binding.nvme.NativeDriverComesBack";
-inline constexpr const char* kSwitchReport = "Binding.e1000e-switch.NativeDriverComesBack";
+inline constexpr const char* kThirdReport = "Preserve.DevNullIsRefused";
+inline constexpr const char* kFourthReport = "Preserve.e1000e.GroupFileIsRefused";
 
 /// A suite whose tests share one host; each leaves it as it was, whatever became of the test.
 class Bench : public ::testing::Test {
@@ -32,8 +34,8 @@ class Bench : public ::testing::Test {
   /// Also fails the test when the host is not free, or a process of its runs is left.
   void TearDown() override;
 
-  /// `holdfast run` of the two cases above, or others, on the shared host; with device e1000e, unless `more` names
-  /// some.
+  /// `holdfast run` of the first two cases above, or others, on the shared host; with device e1000e, unless `more`
+  /// names some.
   static std::vector<std::string> run_words(const std::vector<std::string>& more = {}, const std::string& filter = "");
   static Output fault(const std::vector<std::string>& words) { return lab_->fault(words); }
   /// Waits until a case of this name, on this device if one is named, has begun this phase in the program's run.
