@@ -54,6 +54,10 @@ struct RunOptions {
   std::optional<Shard> shard;          ///< run this part of the plan only
   std::filesystem::path times;         ///< a run that says what cases take, to deal shards by; or empty
   std::filesystem::path continue_dir;  ///< the run's folder, to go on in what another left there; or empty
+  std::string resume = {};             ///< go on with this run, with its own settings: a folder, or one in `out`
+  bool resumed = false;                ///< these are the settings of the run in `continue_dir`
+  bool rerun_interrupted = false;      ///< also on real machines
+  bool accept_changes = false;         ///< goes on though kernels, program or plan are others now
   std::filesystem::path out = "out";
   std::filesystem::path junit;  ///< a further copy of junit.xml, or empty
   std::string junit_dialect = "strict";
@@ -107,7 +111,10 @@ struct ListOptions {
 
 struct CheckOptions {
   std::vector<std::string> targets;
-  std::filesystem::path lab;  ///< the inventory, or empty
+  std::filesystem::path lab;          ///< the inventory, or empty
+  bool clean = false;                 ///< get rid of what dead runs left, and do nothing else
+  bool dry_run = false;               ///< say what that would be
+  std::filesystem::path out = "out";  ///< where runs are
   KernelOptions kernels;
   MachineOptions machine;
 };

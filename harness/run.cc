@@ -79,12 +79,11 @@ class Execution {
         stop_(controller.stop),
         several_targets_(targets.size() > 1),
         queue_(targets, names_of(custodians), controller.stop) {
+    for (const auto& [of, outcome] : settings_.settled_before) count(outcome);
     for (const PlannedCase* planned : longest_first(plan, targets, settings_.before)) {
-      const auto known = settings_.settled_before.find({planned->target, planned->id});
-      if (known != settings_.settled_before.end()) {
-        count(known->second);
-      } else if (planned->skip_reason.empty()) {
-        queue_.add(*planned, settings_.retry_infra);
+      if (settings_.settled_before.contains({planned->target, planned->id})) continue;
+      if (planned->skip_reason.empty()) {
+        go_on_with(*planned, custodians.contains(planned->target));
       } else {
         skip(*planned, planned->skip_reason);
       }
@@ -133,6 +132,37 @@ class Execution {
     std::set<std::string> names;
     for (const auto& [name, custody] : custodians) names.insert(name);
     return names;
+  }
+
+  /// Queues the case, with what an earlier run did of it; settles it when that was all.
+  void go_on_with(const PlannedCase& planned, bool in_custody) {
+    Job job{.planned = &planned, .infra_left = settings_.retry_infra};
+    const auto known = settings_.begun_before.find({planned.target, planned.id});
+    if (known == settings_.begun_before.end()) return queue_.add(std::move(job));
+    const Begun& begun = known->second;
+    for (const AttemptEnded& attempt : begun.attempts) {
+      numbers_.insert({attempt.where.target, planned.id, attempt.where.attempt});
+      const bool error = attempt.verdict.outcome == Outcome::kError;
+      if (!error) ++job.judged;
+      if (error && !begun.again && !is_cut(attempt.verdict)) --job.infra_left;
+    }
+    job.attempts = begun.attempts;
+    if (begun.again || !is_decided(job, in_custody)) return queue_.add(std::move(job));
+    settle_case(job, std::nullopt);
+  }
+
+  /// By an end of the run, not by one of its own.
+  static bool is_cut(const Verdict& verdict) {
+    return verdict.type == kInterruptedType || verdict.type == "harness.stopped";
+  }
+
+  bool is_decided(const Job& job, bool in_custody) const {
+    const Verdict& last = job.attempts.back().verdict;
+    // Who was stopped has released its machine; who was interrupted may have left it anyhow.
+    if (last.type == kInterruptedType) return in_custody && !settings_.rerun_interrupted;
+    if (is_cut(last)) return false;
+    if (last.outcome == Outcome::kError) return job.infra_left < 0;
+    return last.outcome == Outcome::kSkipped || job.judged >= settings_.repeat;
   }
 
   std::string suite_of(const PlannedCase& planned) const {

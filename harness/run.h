@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,15 @@ struct TargetSettings {
   double time_scale = 1.0;             ///< multiplies the run's
 };
 
+/// Of an attempt that the end of the whole program cut off: what it saw was not judged.
+inline constexpr std::string_view kInterruptedType = "harness.interrupted";
+
+/// A case that an earlier run in the same folder had begun, and not settled.
+struct Begun {
+  std::vector<AttemptEnded> attempts;  ///< in order; the last may be one that was cut off, harness.interrupted
+  bool again = false;                  ///< somebody wants it tried again, whatever became of these
+};
+
 struct RunSettings {
   std::string run_id;
   std::filesystem::path dir;  ///< the run's own folder, there already
@@ -39,6 +49,11 @@ struct RunSettings {
   Properties properties;
   /// Cases of the plan that an earlier run in the same folder settled, by target: they count, and do not run again.
   std::map<std::pair<std::string, CaseId>, Outcome> settled_before;
+  /// Cases that it left unsettled: their attempts count, and numbers go on behind them.
+  std::map<std::pair<std::string, CaseId>, Begun> begun_before;
+  /// A case that was cut off while it ran is run again on machines in somebody's custody, too. Else it is settled as
+  /// cut off there: what cut it off may be that the machine does not bear it.
+  bool rerun_interrupted = false;
 
   /// Those of a target; stops the program when there are none.
   const TargetSettings& of(const std::string& target) const { return targets.at(target); }

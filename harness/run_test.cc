@@ -89,6 +89,52 @@ class CarryOut : public testing::Test {
 Verdict failed() { return Verdict::from(kernel_error("promise", "broken")); }
 Verdict lost() { return Verdict::from(lab_error("vm-killed", "gone")); }
 
+/// What became of an attempt of the one case in an earlier run.
+AttemptEnded before(int number, Verdict verdict) {
+  AttemptEnded ended;
+  ended.where = {.target = "vm", .id = {"Suite", "Case", "0"}, .attempt = number};
+  ended.verdict = std::move(verdict);
+  return ended;
+}
+Verdict cut_off() { return Verdict::from(harness_error("interrupted", "the run was cut off")); }
+
+TEST_F(CarryOut, GoesOnBehindTheAttemptsOfARunThatWasCutOff) {
+  settings_.begun_before[{"vm", {"Suite", "Case", "0"}}].attempts = {before(1, cut_off())};
+  script("[ $attempt = 2 ] || exit 1\n" + ends_with(Verdict::passed()));
+  EXPECT_EQ(run(), 0);
+  ASSERT_EQ(witness_.settled.size(), 1U);
+  ASSERT_EQ(witness_.settled[0].attempts.size(), 2U);
+  EXPECT_EQ(witness_.settled[0].attempts[0].verdict.type, kInterruptedType);
+  EXPECT_EQ(witness_.settled[0].verdict.outcome, Outcome::kPassed);
+}
+
+TEST_F(CarryOut, SettlesACaseWhoseAttemptsWereOverWhenTheRunWasCutOff) {
+  settings_.begun_before[{"vm", {"Suite", "Case", "0"}}].attempts = {
+      before(1, Verdict::from(kernel_error("hang", "it hung")))};
+  script("exit 1\n");
+  EXPECT_EQ(run(), 1);
+  ASSERT_EQ(witness_.settled.size(), 1U);
+  EXPECT_EQ(witness_.settled[0].attempts.size(), 1U) << "a failure is not run again into something else";
+}
+
+TEST_F(CarryOut, CountsAttemptsForRepeatAcrossTheCut) {
+  settings_.repeat = 2;
+  settings_.begun_before[{"vm", {"Suite", "Case", "0"}}].attempts = {before(1, Verdict::passed()),
+                                                                     before(2, cut_off())};
+  script(ends_with(Verdict::passed()));
+  EXPECT_EQ(run(), 0);
+  ASSERT_EQ(witness_.settled.size(), 1U);
+  EXPECT_EQ(witness_.settled[0].attempts.size(), 3U);
+}
+
+TEST_F(CarryOut, CountsCasesThatWereSettledBeforeAlthoughThePlanHasThemNoMore) {
+  settings_.settled_before[{"vm", {"Suite", "Gone", ""}}] = Outcome::kFailed;
+  settings_.settled_before[{"vm", {"Suite", "Case", "0"}}] = Outcome::kPassed;
+  script("exit 1\n");
+  EXPECT_EQ(run(), 1);
+  EXPECT_TRUE(witness_.settled.empty());
+}
+
 TEST_F(CarryOut, PassesEventsOnAndSettles) {
   script(says(SuiteFacts{"", {{"accel", "tcg"}}}) + says(PhaseEnded{{}, "boot", Millis(12), true}) +
          ends_with(Verdict::passed()));
@@ -281,6 +327,21 @@ TEST_F(CarryOutOnMetal, IsLeftAloneWhenNothingRunsThere) {
   script(ends_with(Verdict::passed()));
   EXPECT_EQ(carry(), 3);
   EXPECT_THAT(custodies_["metal-1"]->calls, testing::IsEmpty());
+}
+
+TEST_F(CarryOutOnMetal, ACaseThatWasCutOffIsRunAgainOnlyWhenAskedFor) {
+  script(ends_with(Verdict::passed()));
+  add_case("metal-1");
+  AttemptEnded first = before(1, cut_off());
+  first.where.target = "metal-1";
+  settings_.begun_before[{"metal-1", plan_.cases[0].id}].attempts = {first};
+  EXPECT_EQ(carry(), 2);
+  EXPECT_THAT(story(), ElementsAre("metal-1 Case1 error metal-1#1"));
+  EXPECT_EQ(witness_.settled.at(0).verdict.type, kInterruptedType);
+  EXPECT_THAT(custodies_["metal-1"]->calls, testing::IsEmpty());
+  settings_.rerun_interrupted = true;
+  EXPECT_EQ(carry(), 0);
+  EXPECT_THAT(story().back(), "metal-1 Case1 passed metal-1#1 metal-1#2");
 }
 
 TEST_F(CarryOutOnMetal, EachCaseIsAnErrorWithoutAnAttemptWhenItCannotBeTaken) {

@@ -35,9 +35,9 @@ std::vector<const PlannedCase*> longest_first(const Plan& plan, const std::vecto
 WorkQueue::WorkQueue(const std::vector<TargetProfile>& targets, std::set<std::string> in_custody, const Stop& stop)
     : targets_(targets), in_custody_(std::move(in_custody)), stop_(stop) {}
 
-void WorkQueue::add(const PlannedCase& planned, int retry_infra) {
+void WorkQueue::add(Job job) {
   const std::scoped_lock lock(mutex_);
-  queues_[planned.target].push_back({.planned = &planned, .infra_left = retry_infra});
+  queues_[job.planned->target].push_back(std::move(job));
 }
 
 std::optional<Job> WorkQueue::next(const std::string& target) {

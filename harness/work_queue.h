@@ -42,7 +42,7 @@ class WorkQueue {
   WorkQueue(const std::vector<TargetProfile>& targets, std::set<std::string> in_custody, const Stop& stop);
 
   /// Before the first next().
-  void add(const PlannedCase& planned, int retry_infra);
+  void add(Job job);
   /// The next case of this target. Waits while another target may still be lost and leave it some. Nothing at the end,
   /// or when the stop is requested.
   std::optional<Job> next(const std::string& target);

@@ -32,8 +32,8 @@ void add_plan(CLI::App& verb, std::filesystem::path& plan) {
   CLI::Option* option = verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")
                             ->type_name("FILE")
                             ->group(kFurther);
-  for (const char* other :
-       {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard", "--continue"}) {
+  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard",
+                            "--continue", "--resume"}) {
     verb.get_option(other)->excludes(option);
   }
 }
@@ -58,6 +58,21 @@ void add_parts(CLI::App& verb, RunOptions& run) {
       ->group(kFurther);
 }
 
+/// With --resume, what else is given is refused by the verb itself: here the environment cannot be told from a flag.
+void add_resume(CLI::App& verb, RunOptions& run) {
+  verb.add_option("--resume", run.resume, "go on with a run that was cut off: its folder, or latest")
+      ->type_name("RUN")
+      ->excludes("--continue")
+      ->group(kFurther);
+  verb.add_flag("--rerun-interrupted", run.rerun_interrupted,
+                "with --resume: on real machines, too, run the case again that was running")
+      ->group(kFurther);
+  verb.add_flag("--accept-changes", run.accept_changes,
+                "with --resume: go on though kernels, program or plan are others now")
+      ->needs("--resume")
+      ->group(kFurther);
+}
+
 void add_run(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<RunOptions>();
   RunOptions& run = *options;
@@ -72,6 +87,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
   add_machine(verb, run.machine);
   add_cold(verb, run.machine);
   add_parts(verb, run);
+  add_resume(verb, run);
   verb.add_option("--repeat", run.repeat, "run each case so many times; all must pass")->check(CLI::Range(1, 100000));
   verb.add_option("--jobs", run.jobs, "cases at once (default: from cores and memory)")
       ->check(CLI::Range(1, 1024))
@@ -104,10 +120,9 @@ void add_run(CLI::App& app, Chosen& chosen) {
   add_plan(verb, run.plan);
   verb.footer(
       "Examples:\n"
-      "  holdfast run                               every case on the built-in machine\n"
       "  holdfast run --filter 'Preserve.*' -v --shard 2/8\n"
       "  holdfast run --kernel arch/x86/boot/bzImage your kernel\n"
-      "  holdfast run --lab lab.toml --plan nightly.toml --dry-run");
+      "  holdfast run --resume latest               the rest of a run that was killed");
   verb.callback([options, &chosen] { chosen = *options; });
 }
 

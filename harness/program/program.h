@@ -36,6 +36,8 @@ void print_lines(reports::Screen& screen, std::string_view text);
 /// Of this computer.
 std::string own_host_name();
 std::filesystem::path own_path();
+/// Of this program itself, as the linker noted it; empty when it did not.
+std::string own_build_id();
 /// The static agent, built beside the program.
 std::filesystem::path agent_path();
 

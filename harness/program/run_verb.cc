@@ -60,6 +60,7 @@ Properties run_properties(const Program& program, const std::vector<RunTarget>& 
   Properties properties = kernel_properties(targets);
   properties["program"] = fmt::format("holdfast {}", kVersion);
   properties["command_line"] = shell_quote(program.argv);
+  properties["program.build_id"] = own_build_id();
   properties["target"] = join(names, " ");
   properties["kernel"] = fmt::format("{} ({})", kernels.a.release, kernels.a.path.string());
   properties["next_kernel"] = fmt::format("{} ({})", kernels.b.release, kernels.b.path.string());
@@ -82,17 +83,30 @@ Result<Part> part_for(const RunOptions& options, Plan plan, const std::vector<Ru
               .whole_runs = plan.to_run() > 0};
 }
 
-/// A new folder for the run, or the one that it goes on in.
-Result<void> place(RunSettings& settings, const RunOptions& options, const std::optional<OwnFolder>& own) {
-  settings.run_id = own && own->left ? own->left->run_id : random_hex(3);
-  if (own) {
-    settings.dir = own->dir;
-    if (own->left) settings.settled_before = own->left->settled;
-    return {};
+/// Says of two plans whether they are the same: a digest of what runs where, what does not and why.
+std::string digest_of(const Plan& plan) {
+  std::vector<std::string> lines;
+  for (const PlannedCase& one : plan.cases) {
+    lines.push_back(fmt::format("{} {} {}", one.target, one.id.key(), one.skip_reason));
   }
-  const auto stamp = reports::folder_stamp(std::chrono::system_clock::now());
-  settings.dir = TRY(reports::create_run_folder(fs::absolute(options.out), stamp, settings.run_id));
-  return {};
+  std::ranges::sort(lines);
+  constexpr size_t kDigits = 12;
+  return sha256(join(lines, "\n")).substr(0, kDigits);
+}
+
+/// What two parts of one run must have alike. One that is resumed is to be as if it had never been cut off.
+reports::TakeUp take_up_of(const RunOptions& options, const Part& part, const std::vector<RunTarget>& targets) {
+  reports::TakeUp how{.same = kernel_properties(targets)};
+  how.same.insert(part.properties.begin(), part.properties.end());
+  if (options.resumed) how.same.insert({{"plan", digest_of(part.plan)}, {"program.build_id", own_build_id()}});
+  return how;
+}
+
+/// What the run before left of the plan.
+Plan rest_of(Plan plan, const std::optional<reports::Continuation>& left) {
+  std::erase_if(plan.cases,
+                [&](const PlannedCase& one) { return left && left->settled.contains({one.target, one.id}); });
+  return plan;
 }
 
 Result<RunSettings> settings_for(const Program& program, const RunOptions& options,
@@ -203,17 +217,17 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
   settings.properties.insert(part.properties.begin(), part.properties.end());
   settings.allowances = inventory.allowances;
   settings.before = expected;
-  std::optional<OwnFolder> own;
-  if (!options.continue_dir.empty()) {
-    Properties same = kernel_properties(targets);
-    same.insert(part.properties.begin(), part.properties.end());
-    own.emplace(TRY(open_own_folder(options.continue_dir, same, program)));
-  }
-  TRY(place(settings, options, own));
-  const auto kept = own && own->left ? std::optional(own->left->kept.size()) : std::nullopt;
+  settings.properties["plan"] = digest_of(part.plan);
+  const OwnFolder own = TRY(open_own_folder(options, take_up_of(options, part, targets), program));
+  settings.run_id = own.run_id;
+  settings.dir = own.dir;
+  settings.rerun_interrupted = options.rerun_interrupted;
+  if (own.left) settings.settled_before = own.left->settled;
+  if (own.left) settings.begun_before = own.left->begun;
+  const auto kept = own.left ? std::optional(own.left->kept.size()) : std::nullopt;
   Broadcast sinks;
   TRY(add_reports(sinks, program, settings, options, kept, std::move(expected)));
-  reports::Retelling all(sinks, kept ? own->left->kept : std::vector<Event>{});
+  reports::Retelling all(sinks, own.left ? own.left->kept : std::vector<Event>{});
   OneAtATime events(all);
   const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
   const int code =
@@ -225,6 +239,7 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
 
 Result<int> run_verb(Program& program, const RunOptions& options) {
   if (!options.plan.empty()) return night_verb(program, options);
+  if (!options.resume.empty()) return run_verb(program, TRY(options_of_run(options, program)));
   lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
   for (lab::VirtualMachine& vm : inventory.vms) vm.passed.force = vm.passed.force || options.force;
   auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
@@ -235,7 +250,9 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
   const std::vector<CaseInfo> cases = with_soak(all_cases(), options.soak);  // which the plan points to
   Plan plan = TRY(make_plan(cases, profiles, options.selection, {}));
   if (options.dry_run) {
-    reports::print_table(program.out, list_plan(TRY(part_for(options, std::move(plan), targets)).plan).rows);
+    const Part part = TRY(part_for(options, std::move(plan), targets));
+    const auto left = TRY(look_at_folder(options, take_up_of(options, part, targets)));
+    reports::print_table(program.out, list_plan(rest_of(part.plan, left)).rows);
     return 0;
   }
   if (plan.cases.empty()) {
