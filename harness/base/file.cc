@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "harness/base/atomic_file.h"
+#include "harness/base/temp_name.h"
 
 namespace holdfast {
 namespace fs = std::filesystem;
@@ -65,7 +66,7 @@ Result<void> make_dirs(const fs::path& path) {
 
 Result<TempDir> TempDir::create(std::string_view prefix) {
   const char* base = std::getenv("TMPDIR");
-  std::string path = fmt::format("{}/{}-XXXXXX", base != nullptr && *base != '\0' ? base : "/tmp", prefix);
+  std::string path = fmt::format("{}/{}", base != nullptr && *base != '\0' ? base : "/tmp", temp_template(prefix));
   if (::mkdtemp(path.data()) == nullptr) return system_error(fmt::format("create a folder like {}", path), errno);
   return TempDir(fs::path(path));
 }

@@ -7,6 +7,21 @@
 
 namespace holdfast {
 
+namespace {
+
+void add_cleaning(CLI::App& verb, CheckOptions& check) {
+  CLI::Option* clean = verb.add_flag("--clean", check.clean,
+                                     "get rid of what runs left that died; with --lab, bring their hosts back, too");
+  verb.add_flag("--dry-run", check.dry_run, "say what --clean would do, and touch nothing")->needs(clean);
+  verb.add_option("--out", check.out, "folder of the runs, to find those that were cut off")
+      ->envname("HOLDFAST_OUT")
+      ->type_name("DIR")
+      ->capture_default_str()
+      ->group(kFurther);
+}
+
+}  // namespace
+
 void add_look_verbs(CLI::App& app, Chosen& chosen) {
   const auto list = std::make_shared<ListOptions>();
   CLI::App& list_verb = *app.add_subcommand("list", "show cases, targets, devices or kernels");
@@ -30,8 +45,10 @@ void add_look_verbs(CLI::App& app, Chosen& chosen) {
   add_lab(check_verb, check->lab);
   add_kernels(check_verb, check->kernels);
   add_machine(check_verb, check->machine);
+  add_cleaning(check_verb, *check);
   check_verb.footer(
       "Examples:\n"
+      "  holdfast check --clean            get rid of what dead runs left\n"
       "  holdfast check                    the built-in machine\n"
       "  holdfast check --lab lab.toml --target n07");
   check_verb.callback([check, &chosen] { chosen = *check; });

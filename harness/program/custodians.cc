@@ -73,14 +73,15 @@ Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab&
                            nobody, agent_path(), deadline.at_most(kPatience));
 }
 
-Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline) {
+Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline,
+                       const Healing& healing) {
   const TempDir folder = TRY(TempDir::create("holdfast-heal"));
   const auto custody = TRY(keep(host,
                                 {.place = lab.place(host.name),
                                  .timing = lab.timing,
-                                 .purpose = "holdfast lab release --heal",
+                                 .purpose = healing.purpose,
                                  .run_dir = folder.path(),
-                                 .heals_quarantine = true},
+                                 .heals_quarantine = healing.ends_quarantine},
                                 events));
   TRY(custody->take(deadline));
   TRY(custody->make_ready(deadline));

@@ -27,7 +27,14 @@ inline constexpr Millis kRestoreLimit{60'000};
 /// is left alone, and that is the finding.
 Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab& lab, const Deadline& deadline);
 
-/// Brings a host back and has it pass its health gate, under a lease of its own, which ends a quarantine.
-Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline);
+/// What a host is healed for.
+struct Healing {
+  std::string purpose = "holdfast lab release --heal";
+  bool ends_quarantine = true;  ///< else one in quarantine is left there: lab.quarantined
+};
+
+/// Brings a host back and has it pass its health gate, under a lease of its own.
+Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline,
+                       const Healing& healing = {});
 
 }  // namespace holdfast

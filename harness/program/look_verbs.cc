@@ -11,6 +11,7 @@
 #include "harness/kernel_choice.h"
 #include "harness/listing.h"
 #include "harness/program/custodians.h"
+#include "harness/program/leftovers.h"
 #include "harness/program/machines.h"
 #include "harness/program/program.h"
 #include "lab/passthrough/local_listing.h"
@@ -102,11 +103,39 @@ Result<std::vector<Finding>> check_machine(const Machine& machine, const lab::In
   return findings;
 }
 
+/// Hosts are found and brought back first: their leases are taken over with what they say of who had them.
+Result<int> clean(Program& program, const lab::Inventory& inventory, const std::vector<Machine>& machines,
+                  const CheckOptions& options) {
+  const auto patience = program.patience();
+  auto hosts = clean_up(TRY(find_left_hosts(machines, inventory, program)), options.dry_run, patience);
+  const auto others = clean_up(find_leftovers(inventory, options), options.dry_run, patience);
+  hosts.rows.insert(hosts.rows.end(), others.rows.begin() + 1, others.rows.end());  // one heading
+  if (hosts.rows.size() == 1) {
+    program.out.line("dead runs left nothing behind");
+  } else {
+    reports::print_table(program.out, hosts.rows);
+  }
+  return hosts.complete && others.complete ? 0 : kExitUsage;
+}
+
+/// Behind what a run needs: what others left does not keep it from starting.
+void tell_leftovers(Program& program, const std::vector<Leftover>& leftovers) {
+  if (leftovers.empty()) return;
+  std::vector<std::vector<std::string>> rows{{"LEFT BEHIND", "WHOSE"}};
+  for (const Leftover& one : leftovers) rows.push_back({one.what, one.clean ? one.whose : one.whose + "; " + one.done});
+  program.out.line("");
+  reports::print_table(program.out, rows);
+  if (std::ranges::any_of(leftovers, [](const Leftover& one) { return static_cast<bool>(one.clean); })) {
+    program.out.line("mend: holdfast check --clean");
+  }
+}
+
 }  // namespace
 
 Result<int> check_verb(Program& program, const CheckOptions& options) {
   const lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
   const auto machines = TRY(chosen_machines(known_machines(inventory, options.machine), options.targets));
+  if (options.clean) return clean(program, inventory, machines, options);
   bool all_ready = true;
   std::vector<std::vector<std::string>> rows;
   for (const Machine& machine : machines) {
@@ -116,6 +145,7 @@ Result<int> check_verb(Program& program, const CheckOptions& options) {
     rows.insert(rows.end(), rows.empty() ? more.begin() : more.begin() + 1, more.end());  // one heading
   }
   reports::print_table(program.out, rows);
+  tell_leftovers(program, find_leftovers(inventory, options));
   return all_ready ? 0 : kExitUsage;
 }
 

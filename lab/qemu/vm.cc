@@ -9,6 +9,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "lab/qemu/left_vms.h"
 
 namespace holdfast::lab {
 namespace {
@@ -69,6 +70,7 @@ Result<std::unique_ptr<Vm>> Vm::start(QemuSpec spec, const fs::path& folder) {
   const Fd said = TRY(open_file(stderr_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND));
   Process process = TRY(Process::start({.argv = qemu_argv(spec),
                                         .cwd = folder,  // where a core file would go
+                                        .env = TRY(mark_of_vm()),
                                         .stdout_fd = said.get(),
                                         .stderr_fd = said.get(),
                                         .keep_fds = {spec.console_fd, spec.qmp_fd, spec.agent_fd}}));
