@@ -19,6 +19,7 @@
 #include "harness/base/text.h"
 #include "harness/base/withheld.h"
 #include "harness/event_codec.h"
+#include "harness/hold_point.h"
 
 namespace holdfast {
 namespace {
@@ -191,6 +192,7 @@ AttemptEnded run_attempt(const Attempt& attempt, const Controller& controller) {
   const std::string dir = attempt_dir(attempt.where, attempt.several_targets);
   const auto began = Deadline::Clock::now();
   controller.events.on(CaseStarted{attempt.where});
+  hold_at(attempt.where.id, "lease", &controller.stop);
   Listener listener(controller.events, attempt.suite);
   auto ended = attempt_in_process(attempt, controller.settings.dir / dir, listener, controller);
   AttemptEnded result;

@@ -20,6 +20,7 @@
 
 #include "harness/base/text.h"
 #include "harness/case_process.h"
+#include "harness/hold_point.h"
 
 namespace holdfast {
 namespace {
@@ -283,6 +284,7 @@ class Execution {
 
   void finish(CaseSettled settled) {
     count(settled.verdict.outcome);
+    hold_at(settled.id, "report", &stop_);
     gate_.on(std::move(settled));
   }
 

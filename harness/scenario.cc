@@ -9,6 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/diagnosis.h"
+#include "harness/hold_point.h"
 #include "harness/roll_call.h"
 
 namespace holdfast {
@@ -50,6 +51,7 @@ Millis Scenario::scaled(Millis time) const {
 Deadline::Clock::time_point Scenario::begin_phase(Phase phase) {
   crashes_.phase_begins(phase);
   setup_.events.on(PhaseStarted{setup_.where, std::string(to_string(phase))});
+  hold_at(setup_.where.id, to_string(phase), setup_.stop);
   return Deadline::Clock::now();
 }
 
@@ -121,6 +123,7 @@ void Scenario::tell_allowed(const std::vector<Allowed>& allowed) {
 }
 
 Result<void> Scenario::close() {
+  hold_at(setup_.where.id, "restore", setup_.stop);
   auto fetched = in_phase<void>(Phase::kClose, [&](const Deadline& deadline) -> Result<void> {
     if (last_agent_ == nullptr) return {};
     TRY(fetch_log(*last_agent_, deadline));

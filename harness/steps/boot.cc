@@ -4,6 +4,7 @@
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/hold_point.h"
 #include "harness/scenario.h"
 
 namespace holdfast {
@@ -54,6 +55,7 @@ Result<Running> Scenario::boot(const BootOptions& options) {
         TRY(setup_.target.boot(spec, deadline));
         // What was tried in vain is not to shorten the time that a kernel has to come up.
         const bool in_vain = tell_boot_way();
+        hold_at(setup_.where.id, "connect", setup_.stop);
         auto up = TRY(setup_.target.connect(in_vain ? deadline_for(Phase::kBoot) : deadline));
         TRY(check_identity(up->hello(), setup_.kernel));
         return up;
