@@ -28,6 +28,18 @@ Error with_crashes(Error error, const Circumstances& circumstances) {
   return error;
 }
 
+/// A kernel must panic when its process 1 ends. The status is that of wait(2): without a signal in its low bits the
+/// process has ended by its own will. (kernel/exit.c of Linux 7.3, do_exit(); a crash may well be the kernel's doing.)
+bool ended_by_itself(const CrashFinding& crash) {
+  constexpr std::string_view kWords = "Attempted to kill init! exitcode=0x";
+  constexpr uint64_t kSignalBits = 0x7f;
+  const size_t at = crash.title.find(kWords);
+  if (at == std::string::npos) return false;
+  const std::string_view digits = std::string_view(crash.title).substr(at + kWords.size());
+  const auto status = parse_u64(digits.substr(0, digits.find_first_not_of("0123456789abcdef")), 16);
+  return status && (*status & kSignalBits) == 0;
+}
+
 /// It printed no crash and never came to its agent. A kernel that dies early has no console yet to say so.
 Error no_agent(const Circumstances& circumstances) {
   constexpr size_t kWidth = 160;
@@ -102,7 +114,11 @@ bool is_silence(const Error& error) {
 std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes) {
   const auto crash = worst(crashes);
   if (!crash) return std::nullopt;
-  Error error = kernel_error(verdict_kind(*crash), headline(*crash));
+  Error error = ended_by_itself(*crash)
+                    ? harness_error("agent-ended", fmt::format("process 1, which is the agent where a machine was booted "
+                                                               "with it, ended by itself; so the kernel had to: {}",
+                                                               headline(*crash)))
+                    : kernel_error(verdict_kind(*crash), headline(*crash));
   // The one that says most comes first: it is the one that a terminal shows.
   std::vector<CrashFinding> ordered{*crash};
   ordered.insert(ordered.end(), crashes.begin(), crashes.end());
@@ -119,6 +135,7 @@ Error judge(Error error, const Circumstances& circumstances) {
   const auto crash = worst(circumstances.crashes);
   if (crash && !is_warning(*crash)) return told(*crash_error(circumstances.crashes));
   if (circumstances.machine) return with_crashes(told(*circumstances.machine), circumstances);
+  if (error.kind == "vm-link") return with_crashes(told(error), circumstances);
   if (is_silence(error)) return with_crashes(told(from_silence(circumstances)), circumstances);
   return with_crashes(std::move(error).in(fmt::format("during {}", to_string(circumstances.phase))), circumstances);
 }

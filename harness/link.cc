@@ -25,7 +25,8 @@ Result<Link> Link::over(Fd socket, int machine_fd) {
 
 Error Link::gone(std::string why) {
   if (gone_.empty()) gone_ = std::move(why);
-  return lab_error("link", gone_ + complaint());
+  // What the machine's own process ends, a kernel has not ended.
+  return lab_error(machine_fd_ >= 0 ? "vm-link" : "link", gone_ + complaint());
 }
 
 Result<bool> Link::wait(short events, const Deadline& deadline) {

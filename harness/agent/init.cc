@@ -3,7 +3,7 @@
 // Mount the file systems that the kernel speaks through; load the modules of the payload in their order; open the link
 // (a virtio port by its name, else the second serial port), hold there when told to; then serve it for ever. A payload
 // that describes a network makes its machine reachable by that instead: interface, sshd, and a unix socket for those
-// that sshd lets in. Since a network can be cut, the console then is a second way to find out that the agent lives.
+// that sshd lets in. Since each of these links can be cut, the console is a second way to find out that the agent lives.
 #include "harness/agent/init.h"
 
 #include <fcntl.h>
@@ -219,7 +219,7 @@ void run_as_init() {
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
   const Registry registry = all_verbs();
   const auto never = Stop::create();
-  if (network && never) {
+  if (never) {
     // Not earlier: sshd's keeper is forked from a process of one thread.
     std::thread([&] { answer_roll_calls(STDIN_FILENO, state.occupation, *never); }).detach();
   }

@@ -1,4 +1,4 @@
-// How does the agent of a machine that is reached by a network answer when the network is gone?
+// How does the agent answer when its link is gone?
 //
 // In a thread of its own: the one that serves may be stuck in the kernel, and that is what the answer then says.
 #include "harness/agent/roll_call.h"

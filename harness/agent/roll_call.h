@@ -1,4 +1,4 @@
-// How does the agent of a machine that is reached by a network answer when the network is gone?
+// How does the agent answer when its link is gone?
 #pragma once
 
 #include <optional>

@@ -20,6 +20,7 @@
 #include "harness/base/text.h"
 #include "harness/hot_plug.h"
 #include "harness/payload/payload.h"
+#include "harness/roll_call.h"
 #include "lab/console/serial_console.h"
 #include "lab/qemu/fork.h"
 #include "lab/qemu/lost_time.h"
@@ -73,7 +74,7 @@ Result<std::unique_ptr<Agent>> wait_for_agent(Vm& vm, const std::shared_ptr<Link
   }
 }
 
-class QemuTarget : public Target, private Power, private HotPlug {
+class QemuTarget : public Target, public AnswersOnConsole, private Power, private HotPlug {
  public:
   QemuTarget(QemuConfig config, std::unique_ptr<SerialConsole> console)
       : config_(std::move(config)), console_(std::move(console)) {}
@@ -91,6 +92,9 @@ class QemuTarget : public Target, private Power, private HotPlug {
   Power& power() override { return *this; }
   Console& console() override { return *console_; }
   HotPlug* hot_plug() override { return this; }
+  std::optional<Presence> call_agent(const Deadline& deadline) override {
+    return call_over_console(*console_, deadline);
+  }
 
  private:
   Result<void> plug(const Device& device, const Deadline& deadline) override;
