@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +51,11 @@ Result<void> Journal::append(const Event& event) {
   cut_ = false;
   const bool sync = std::holds_alternative<Intent>(event) || std::holds_alternative<RunEnded>(event);
   if (sync && ::fdatasync(fd_.get()) != 0) return system_error("sync the journal", errno);
+  // A file that was removed takes every word, and nobody will read one.
+  struct stat facts{};
+  if (sync && ::fstat(fd_.get(), &facts) == 0 && facts.st_nlink == 0) {
+    return system_error("find the journal, which was removed while the run wrote it", ENOENT);
+  }
   return {};
 }
 

@@ -148,10 +148,30 @@ reports::ExpectedTimes expected_times(const fs::path& out, const Plan& plan) {
   return expected;
 }
 
+/// What could not be written is told on the screen, and makes no run a success.
+class ReportTrouble {
+ public:
+  explicit ReportTrouble(Program& program) : program_(program) {}
+  void tell(const Error& error) {
+    told_ = true;
+    reports::print_error(program_.err, error);
+  }
+  int exit_code(int code) {
+    const bool success = code == 0 || code == 4;
+    if (!told_ || !success) return code;
+    program_.err.line("exit 2: not all that this run had to tell could be written");
+    return kExitUsage;
+  }
+
+ private:
+  Program& program_;
+  bool told_ = false;
+};
+
 /// `kept`: events that the journal has already.
 Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options,
-                         const std::optional<size_t>& kept, reports::ExpectedTimes expected) {
-  const reports::OnTrouble tell = [&program](const Error& error) { reports::print_error(program.err, error); };
+                         const std::optional<size_t>& kept, reports::ExpectedTimes expected, ReportTrouble& trouble) {
+  const reports::OnTrouble tell = [&trouble](const Error& error) { trouble.tell(error); };
   std::unique_ptr<EventSink> journal = TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell));
   if (kept) journal = std::make_unique<reports::NewOnly>(std::move(journal), *kept);
   sinks.add(std::move(journal));
@@ -226,13 +246,14 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
   if (own.left) settings.begun_before = own.left->begun;
   const auto kept = own.left ? std::optional(own.left->kept.size()) : std::nullopt;
   Broadcast sinks;
-  TRY(add_reports(sinks, program, settings, options, kept, std::move(expected)));
+  ReportTrouble trouble(program);
+  TRY(add_reports(sinks, program, settings, options, kept, std::move(expected), trouble));
   reports::Retelling all(sinks, own.left ? own.left->kept : std::vector<Event>{});
   OneAtATime events(all);
   const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
   const int code =
       carry_out(part.plan, profiles_of(machines_of(targets)), {settings, events, program.stop}, custodians);
-  return shard_exit_code(part, code);
+  return trouble.exit_code(shard_exit_code(part, code));
 }
 
 }  // namespace
