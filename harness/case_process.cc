@@ -136,6 +136,18 @@ Error from_exit(const ExitStatus& status, const std::filesystem::path& log) {
   return error;
 }
 
+/// Of a process that could not tidy up. Nobody listens there any more.
+void remove_sockets(const std::filesystem::path& dir) {
+  std::error_code failed;
+  std::vector<std::filesystem::path> sockets;
+  for (auto at = std::filesystem::recursive_directory_iterator(dir, failed); !failed && at != end(at);
+       at.increment(failed)) {
+    std::error_code unknown;
+    if (at->is_socket(unknown)) sockets.push_back(at->path());
+  }
+  for (const auto& socket : sockets) std::filesystem::remove(socket, failed);
+}
+
 /// Until when the process of a case may take: its own timeout, and a margin for ending by itself.
 Deadline deadline_for(const Attempt& attempt, const Controller& controller) {
   const std::chrono::duration<double, std::milli> limit = attempt.planned.info->needs.timeout;
@@ -171,6 +183,7 @@ Result<AttemptEnded> attempt_in_process(const Attempt& attempt, const std::files
   pipe.write_end.reset();
   const Stop* lost = attempt.custody != nullptr ? &attempt.custody->lost() : nullptr;
   const End end = see_to_its_end(process, std::move(pipe.read_end), listener, deadline_for(attempt, controller), lost);
+  if (!listener.ended()) remove_sockets(dir);
   if (end == End::kLost) {
     return lab_error("lease-lost",
                      fmt::format("{} was lost while the case ran, in phase {}: it must not be touched any "

@@ -89,6 +89,7 @@ Result<void> Vm::greet(const Deadline& deadline) {
   }
   if (qmp.error().blame != Blame::kLab) return std::move(qmp).error();
   const auto status = process_.wait(Deadline::after(kEnding, deadline.stop()));
+  if (!status && is_stopped()) return stuck("QEMU is stopped by a signal");
   if (!status) return with_evidence(std::move(qmp).error().in("QEMU did not get ready"));
   if (status->signal != 0) return ended(*status);
   Error error = lab_error("qemu", fmt::format("QEMU did not start: {}", status->describe()));
