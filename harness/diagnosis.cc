@@ -114,11 +114,12 @@ bool is_silence(const Error& error) {
 std::optional<Error> crash_error(const std::vector<CrashFinding>& crashes) {
   const auto crash = worst(crashes);
   if (!crash) return std::nullopt;
-  Error error = ended_by_itself(*crash)
-                    ? harness_error("agent-ended", fmt::format("process 1, which is the agent where a machine was booted "
-                                                               "with it, ended by itself; so the kernel had to: {}",
-                                                               headline(*crash)))
-                    : kernel_error(verdict_kind(*crash), headline(*crash));
+  Error error =
+      ended_by_itself(*crash)
+          ? harness_error("agent-ended", fmt::format("process 1, which is the agent where a machine was booted "
+                                                     "with it, ended by itself; so the kernel had to: {}",
+                                                     headline(*crash)))
+          : kernel_error(verdict_kind(*crash), headline(*crash));
   // The one that says most comes first: it is the one that a terminal shows.
   std::vector<CrashFinding> ordered{*crash};
   ordered.insert(ordered.end(), crashes.begin(), crashes.end());

@@ -20,8 +20,8 @@ namespace holdfast {
 class Link {
  public:
   /// Takes over a connected stream socket. `machine_fd` becomes readable when the machine itself ends (a pidfd of
-  /// QEMU), which ends waiting early; -1: there is none. It must outlive the Link. With it the link is the machine's own
-  /// and nothing that a kernel does can end it: errors are lab.vm-link instead of lab.link.
+  /// QEMU), which ends waiting early; -1: there is none. It must outlive the Link. With it the link is the machine's
+  /// own and nothing that a kernel does can end it: errors are lab.vm-link instead of lab.link.
   static Result<Link> over(Fd socket, int machine_fd = -1);
 
   /// Errors: lab.link, lab.timeout, harness.stopped, harness.wire (the message is too long for a frame).

@@ -3,7 +3,8 @@
 // Mount the file systems that the kernel speaks through; load the modules of the payload in their order; open the link
 // (a virtio port by its name, else the second serial port), hold there when told to; then serve it for ever. A payload
 // that describes a network makes its machine reachable by that instead: interface, sshd, and a unix socket for those
-// that sshd lets in. Since each of these links can be cut, the console is a second way to find out that the agent lives.
+// that sshd lets in. Since each of these links can be cut, the console is a second way to find out that the agent
+// lives.
 #include "harness/agent/init.h"
 
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 // How is one fault made in one phase of a real run?
 //
 // holdfast is started with a point at which it holds (harness/hold_point.h); there the fault is made, and the run goes
-// on. A fault of the machine in its boot needs no hold: firmware and kernel take long enough. Then all is looked at that
-// the run left, and a case is run after it: in the same run where that goes on, else in another one.
+// on. A fault of the machine in its boot needs no hold: firmware and kernel take long enough. Then all is looked at
+// that the run left, and a case is run after it: in the same run where that goes on, else in another one.
 #include "tools/faults_matrix/cell.h"
 
 #include <fcntl.h>
@@ -244,18 +244,21 @@ Result<void> make_script(const fs::path& file, const std::string& text) {
 }  // namespace
 
 Result<Bench> set_up(const fs::path& folder, const fs::path& program) {
-  Bench bench{.bin = folder / "bin", .clock = program.parent_path() / "libholdfast-stepped-clock.so",
+  Bench bench{.bin = folder / "bin",
+              .clock = program.parent_path() / "libholdfast-stepped-clock.so",
               .cache = folder / "cache"};
   TRY(make_dirs(bench.bin));
   TRY(make_dirs(bench.cache));
   const auto qemu = find_program("qemu-system-x86_64");
   if (!qemu) return lab_error("missing-program", "there is no qemu-system-x86_64 in PATH");
-  const fs::path own = fs::read_symlink("/proc/self/exe");
-  TRY(make_script(bench.bin / "qemu-system-x86_64",
-                  fmt::format("#!/bin/sh\nexec {} relay {} \"$@\"\n", shell_quote(own.string()),
-                              shell_quote(qemu->string()))));
+  const fs::path relay = bench.bin / "relay";
+  TRY(make_script(
+      bench.bin / "qemu-system-x86_64",
+      fmt::format("#!/bin/sh\nexec {} relay {} \"$@\"\n", shell_quote(relay.string()), shell_quote(qemu->string()))));
+  // Copies: a build that goes on beside this changes nothing here.
   std::error_code failed;
-  fs::copy_file(program, bench.bin / "holdfast", failed);
+  fs::copy_file("/proc/self/exe", relay, failed);
+  if (!failed) fs::copy_file(program, bench.bin / "holdfast", failed);
   if (!failed) fs::copy_file(program.parent_path() / "holdfast-faulty-agent", bench.bin / "holdfast-agent", failed);
   if (!failed) fs::create_symlink(fs::canonical(program.parent_path() / "fixtures"), bench.bin / "fixtures", failed);
   const fs::path cache = TRY(cache_dir());

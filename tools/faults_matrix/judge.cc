@@ -41,7 +41,8 @@ std::string wrong_exit(const Combination& combination, const Observation& seen) 
 
 void look_at_evidence(const Combination& combination, const Observation& seen, std::vector<std::string>& wrong) {
   if (takes_the_folder(combination.fault)) {
-    const bool said = seen.output.find(combination.fault == Fault::kDiskFull ? "ENOSPC" : "ENOENT") != std::string::npos;
+    const bool said =
+        seen.output.find(combination.fault == Fault::kDiskFull ? "ENOSPC" : "ENOENT") != std::string::npos;
     if (!said) wrong.emplace_back("the run does not say that its output could not be written, and why");
     return;
   }
@@ -50,8 +51,10 @@ void look_at_evidence(const Combination& combination, const Observation& seen, s
   const bool may_lack_report = combination.fault == Fault::kKilled || combination.fault == Fault::kNoMemory ||
                                combination.fault == Fault::kNoDescriptors;
   if (!seen.report_sound && !may_lack_report) wrong.emplace_back("junit.xml is not there or not well-formed");
-  if (seen.verdict.starts_with("error") && !seen.explained) wrong.emplace_back("the verdict has no message or evidence");
-  const bool machine = combination.phase != "lease" && combination.phase != "boot";
+  if (seen.verdict.starts_with("error") && !seen.explained)
+    wrong.emplace_back("the verdict has no message or evidence");
+  // A machine that has just been switched on has said nothing yet.
+  const bool machine = combination.phase != "lease" && combination.phase != "boot" && combination.phase != "connect";
   if (machine && row_of(combination.fault).of_machine && !seen.console_kept) wrong.emplace_back("no console was kept");
 }
 
@@ -70,7 +73,8 @@ std::vector<std::string> complaints(const Combination& combination, const Observ
                                 seen.timed_out ? " and had to be killed" : "", seen.limit.count()));
   }
   const std::string_view right = right_verdicts(combination);
-  if (!is_one_of(right, seen.verdict)) wrong.push_back(fmt::format("\"{}\" was right, not \"{}\"", right, seen.verdict));
+  if (!is_one_of(right, seen.verdict))
+    wrong.push_back(fmt::format("\"{}\" was right, not \"{}\"", right, seen.verdict));
   if (const std::string exit = wrong_exit(combination, seen); !exit.empty() && !seen.timed_out) wrong.push_back(exit);
   look_at_evidence(combination, seen, wrong);
   for (const std::string& one : seen.left) wrong.push_back(fmt::format("left behind: {}", one));

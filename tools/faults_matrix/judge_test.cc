@@ -87,7 +87,8 @@ TEST(FaultJudge, WantsWhoWasTerminatedToEndWithItsOwnExitCode) {
 }
 
 TEST(FaultMatrix, LeavesOutWhatMakesNoSenseAndSaysWhy) {
-  EXPECT_EQ(left_out_because({"verify", Fault::kBmcAway}), "a machine in QEMU has no BMC; the tests with the label metal have one");
+  EXPECT_EQ(left_out_because({"verify", Fault::kBmcAway}),
+            "a machine in QEMU has no BMC; the tests with the label metal have one");
   EXPECT_EQ(left_out_because({"lease", Fault::kQemuKilled}), "there is no machine yet");
   EXPECT_EQ(left_out_because({"report", Fault::kSocketCut}), "the machine is gone already");
   EXPECT_EQ(left_out_because({"lease", Fault::kKilled}), "");

@@ -53,7 +53,8 @@ void try_in_child(const Bench& bench, const Combination& combination, const Comb
                   const fs::path& folder) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   const Observation seen = try_out(bench, struck, folder);
-  nlohmann::json told{{"complaints", complaints(combination, seen)}, {"verdict", seen.verdict}, {"output", seen.output}};
+  nlohmann::json told{
+      {"complaints", complaints(combination, seen)}, {"verdict", seen.verdict}, {"output", seen.output}};
   static_cast<void>(
       write_file(folder / "outcome.json", told.dump(1, ' ', false, nlohmann::json::error_handler_t::replace)));
 }

@@ -207,9 +207,9 @@ int become_qemu(std::vector<std::string> argv, const std::filesystem::path& fold
   auto fault = make_ends();
   if (!console || !agent || !fault) return exec(argv);  // no machine of a case
   Fd orders = listen_for_orders(folder);
-  argv.insert(argv.end(), {"-chardev", "socket,id=fault,fd=" + std::to_string(fault->listening.get()) +
-                                           ",server=on,wait=off",
-                           "-device", "virtserialport,chardev=fault,name=holdfast.fault"});
+  argv.insert(argv.end(),
+              {"-chardev", "socket,id=fault,fd=" + std::to_string(fault->listening.get()) + ",server=on,wait=off",
+               "-device", "virtserialport,chardev=fault,name=holdfast.fault"});
   const pid_t child = ::fork();
   if (child < 0) return 127;
   if (child > 0) return exec(argv);

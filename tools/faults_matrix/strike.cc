@@ -1,8 +1,8 @@
 // How is a fault made?
 //
 // With the real thing, where that can be had: signals, limits of a process, a full file system. What lies between QEMU
-// and the controller is the relay's (relay.h), what is in the guest the saboteur's (helpers/saboteur.cc). The computer's
-// own clock is left alone: a preloaded library moves it for holdfast (helpers/stepped_clock.cc).
+// and the controller is the relay's (relay.h), what is in the guest the saboteur's (helpers/saboteur.cc). The
+// computer's own clock is left alone: a preloaded library moves it for holdfast (helpers/stepped_clock.cc).
 #include "tools/faults_matrix/strike.h"
 
 #include <fcntl.h>

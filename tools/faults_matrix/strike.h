@@ -14,10 +14,10 @@ namespace holdfast::faults {
 /// Whom and what a fault may strike.
 struct Victim {
   pid_t controller = 0;
-  pid_t at_point = 0;             ///< the process that stands at the point: the controller, or a case's
-  std::filesystem::path folder;   ///< of the combination, with the relay's socket
-  std::filesystem::path out;      ///< HOLDFAST_OUT
-  std::filesystem::path clock;    ///< the file with the step of the clock
+  pid_t at_point = 0;            ///< the process that stands at the point: the controller, or a case's
+  std::filesystem::path folder;  ///< of the combination, with the relay's socket
+  std::filesystem::path out;     ///< HOLDFAST_OUT
+  std::filesystem::path clock;   ///< the file with the step of the clock
 };
 
 /// Makes it. What went wrong, or nothing. kPaused is made by pause().
