@@ -38,9 +38,8 @@ class Bench : public ::testing::Test {
   /// names some.
   static std::vector<std::string> run_words(const std::vector<std::string>& more = {}, const std::string& filter = "");
   static Output fault(const std::vector<std::string>& words) { return lab_->fault(words); }
-  /// Waits until a case of this name, on this device if one is named, has begun this phase in the program's run.
-  testing::AssertionResult comes_to(const std::string& name, const std::string& phase,
-                                    const std::string& device = "") const;
+  /// Waits until the case of this name has begun this phase in the program's run.
+  testing::AssertionResult comes_to(const std::string& name, const std::string& phase) const;
   /// Waits until the journal has a line with all of these words.
   testing::AssertionResult is_told(const std::vector<std::string>& words) const;
   /// Waits until that rung was tried for nothing.
