@@ -102,7 +102,7 @@ TEST_F(MetalFaults, ACutCableIsTheLabsAndASilentHangTheKernels) {
   EXPECT_TRUE(fault({"frozen", "on"}).status.success());
   EXPECT_TRUE(is_told({"case-settled", name_of(kHang)}));
   EXPECT_TRUE(fault({"frozen", "off"}).status.success());
-  EXPECT_EQ(end_of(run), 2) << said();
+  EXPECT_EQ(end_of(run), 1) << said();
   const CaseReport cut = report_of(kHitReport);
   EXPECT_EQ(cut.type, "lab.link") << cut.message;
   EXPECT_THAT(cut.message, HasSubstr("its agent waits"));
