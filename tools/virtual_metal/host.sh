@@ -134,7 +134,7 @@ start_machine() {
 
 # keep_host PARENT FOLDER: returns when it is told to, by SIGTERM.
 keep_host() {
-  local request argument requests line ended=
+  local request argument requests line part said='' ended=
   trap 'ended=1' TERM
   trap '' INT HUP
   ((PPID == $1)) || return
@@ -153,7 +153,13 @@ keep_host() {
       bmc_back=0
       start_bmc
     fi
-    read -r -t 0.5 -u "$requests" request argument || continue
+    # What has come of a line when the time is over is its begin.
+    if ! IFS= read -r -t 0.5 -u "$requests" part; then
+      said+=$part
+      continue
+    fi
+    read -r request argument <<<"$said$part"
+    said=
     case $request in
       on) start_machine ;;
       bmc-back) ((bmc_back == 0)) || bmc_back=1 ;;
