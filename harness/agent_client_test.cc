@@ -131,7 +131,7 @@ TEST_F(LinkAgentTest, IsALinkErrorAtOnceWhenTheMachineEnds) {
   const auto begin = steady_clock::now();
   const auto agent = LinkAgent::adopt(link_, "", soon());
   ASSERT_FALSE(agent);
-  EXPECT_EQ(agent.error().type(), "lab.link");
+  EXPECT_EQ(agent.error().type(), "lab.vm-link");
   EXPECT_THAT(agent.error().what, HasSubstr("the machine ended"));
   EXPECT_LT(steady_clock::now() - begin, Millis(1000));
 }

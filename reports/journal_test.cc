@@ -118,6 +118,18 @@ TEST_F(JournalFile, TellsOnceThatTheDiskIsFullAndGoesOn) {
   EXPECT_EQ(std::get<Note>(back->events.back()).text, "there is room again");
 }
 
+TEST_F(JournalFile, TellsAtTheEndThatItWasRemoved) {
+  std::vector<std::string> told;
+  auto journal = Journal::open(file(), [&](const Error& error) { told.push_back(error.what); });
+  ASSERT_TRUE(journal.ok());
+  (*journal)->on(kStartVm);
+  EXPECT_THAT(told, SizeIs(0));
+  fs::remove(file());
+  (*journal)->on(RunEnded{});
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told.front(), HasSubstr("removed while the run wrote it"));
+}
+
 TEST(Journal, SyncsBeforeAnIntentReturnsAndAtTheEnd) {
   // Writing to /dev/null works and syncing it does not: so an error tells of each sync.
   const auto syncs = [](const Event& event) {
