@@ -69,6 +69,15 @@ Outcome read_outcome(const Combination& combination, const fs::path& folder) {
   return outcome;
 }
 
+/// Set by a signal that asks for the end.
+volatile sig_atomic_t asked_to_end = 0;
+
+void end_when_asked() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { asked_to_end = 1; };  // and waitpid() comes back
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+}
+
 class Matrix {
  public:
   Matrix(const Options& options, Bench bench, fs::path folder)
@@ -76,10 +85,12 @@ class Matrix {
 
   std::vector<Outcome> work_through(const std::vector<Combination>& all) {
     size_t next = 0;
-    while (next < all.size() || !running_.empty()) {
+    while ((next < all.size() || !running_.empty()) && asked_to_end == 0) {
       while (next < all.size() && running_.size() < static_cast<size_t>(options_.jobs)) start(all[next++]);
       reap(all.size());
     }
+    for (const auto& [child, one] : running_) ::kill(child, SIGTERM);  // what they have started goes with them
+    for (const auto& [child, one] : running_) ::waitpid(child, nullptr, 0);
     return std::move(outcomes_);
   }
 
@@ -100,6 +111,7 @@ class Matrix {
     std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {
+      for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
       try_in_child(bench_, combination, struck, folder);
       ::_exit(0);
     }
@@ -205,11 +217,13 @@ int work(const Options& options) {
   auto bench = set_up(temporary->path(), tested_program());
   if (!bench) return fail(bench.error().what);
   bench->scale = options.scale;
+  end_when_asked();
   if (auto warm = warm_up(*bench, temporary->path() / "0"); !warm) return fail(warm.error().what);
   const auto outcomes = Matrix(options, *bench, folder).work_through(all);
   print_table(outcomes);
   if (!options.json.empty()) write_json(options.json, outcomes);
   const auto held = std::ranges::count_if(outcomes, [](const Outcome& one) { return one.complaints.empty(); });
+  if (asked_to_end != 0) return fmt::print(stderr, "faults: ended before its end\n"), 130;
   fmt::print("held {} of {}\n", held, outcomes.size());
   return static_cast<size_t>(held) == outcomes.size() ? 0 : 1;
 }
