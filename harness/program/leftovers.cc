@@ -27,7 +27,10 @@ std::vector<Leftover> left_devices(const lab::Owner& self) {
   const auto takings = folder ? lab::read_takings(*folder) : Result<std::vector<lab::Taking>>(folder.error());
   std::vector<Leftover> left;
   if (!takings) {
-    return {{.what = "devices that were taken", .whose = "unknown", .done = takings.error().what, .clean = {}}};
+    return {{.what = "devices that were taken",
+             .whose = takings.error().what,
+             .done = "given back",
+             .clean = [error = takings.error()](const Deadline&) -> Result<void> { return error; }}};
   }
   for (const lab::Taking& taking : *takings) {
     if (!lab::is_left_over(taking, self)) continue;
