@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 Output faults(std::vector<std::string> args) {
-  const std::string tool = tested_program().parent_path() / "holdfast-faults";
+  const std::string tool = std::filesystem::path(tested_program()).parent_path() / "holdfast-faults";
   args.insert(args.begin(), {tool, "--jobs", "1", "--timeout-scale", "0.5"});
   auto output = holdfast::run({.argv = std::move(args)}, Deadline::after(Millis(600'000)));
   if (output) return *std::move(output);
