@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <thread>
 
 #include "harness/agent/roll_call.h"
@@ -80,9 +79,8 @@ class Line : public Console {
 TEST(RollCall, FindsAnAgentThatListens) {
   Line line;
   Occupation occupation;
-  const std::atomic<const Occupation*> current = &occupation;
   const Stop stop = *Stop::create();
-  const std::jthread agent([&] { agent::answer_roll_calls(line.other_end(), current, stop); });
+  const std::jthread agent([&] { agent::answer_roll_calls(line.other_end(), occupation, stop); });
   const auto idle = call_over_console(line, Deadline::after(std::chrono::seconds(30)));
   ASSERT_TRUE(idle);
   EXPECT_TRUE(idle->idle);

@@ -19,7 +19,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <exception>
 #include <optional>
@@ -217,19 +216,14 @@ void run_as_init() {
   if (network) listener = be_reachable(*network, warnings);
   std::optional<Channel> held;
   if (!network && is_to_hold(read_line("/proc/cmdline"))) hold(held.emplace(find_link()));
-  const auto never = Stop::create();
-  const Occupation nothing_yet;
-  std::atomic<const Occupation*> occupation = &nothing_yet;
-  if (never) {
-    // Not earlier: sshd's keeper is forked from a process of one thread, and one that waits for the console while its
-    // machine is kept does not hear it afterwards. Not later: what keeps the rest from being done
-    // is no kernel that hangs.
-    std::thread([&] { answer_roll_calls(STDIN_FILENO, occupation, *never); }).detach();
-  }
   // Only from here on is anything looked at that is this boot's own.
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
-  occupation = &state.occupation;
   const Registry registry = all_verbs();
+  const auto never = Stop::create();
+  if (never) {
+    // Not earlier: sshd's keeper is forked from a process of one thread.
+    std::thread([&] { answer_roll_calls(STDIN_FILENO, state.occupation, *never); }).detach();
+  }
   if (network) say(fmt::format("up at {}, boot_id {}", network->address, state.hello.boot_id));
   while (true) {
     try {

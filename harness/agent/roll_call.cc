@@ -32,7 +32,7 @@ std::optional<std::string> answer_to(std::string_view line, const Occupation& oc
   return wire::roll_answer(nonce) + occupation.describe() + std::string(wire::kRollAnswerEnd);
 }
 
-void answer_roll_calls(int console, const std::atomic<const Occupation*>& occupation, const Stop& stop) {
+void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop) {
   std::string begun;
   std::array<char, kLongestLine> piece;
   while (wait_readable(console, Deadline::never(&stop)) == Wake::kReady) {
@@ -44,7 +44,7 @@ void answer_roll_calls(int console, const std::atomic<const Occupation*>& occupa
     begun.append(piece.data(), static_cast<size_t>(got));
     for (size_t end = begun.find('\n'); end != std::string::npos; end = begun.find('\n')) {
       // At the begin of a line, whatever stands there already.
-      if (const auto answer = answer_to(std::string_view(begun).substr(0, end), *occupation.load())) {
+      if (const auto answer = answer_to(std::string_view(begun).substr(0, end), occupation)) {
         static_cast<void>(write_all(console, fmt::format("\n{}\n", *answer)));
       }
       begun.erase(0, end + 1);

@@ -1,7 +1,6 @@
 // How does the agent answer when its link is gone?
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +13,7 @@ namespace holdfast::agent {
 std::optional<std::string> answer_to(std::string_view line, const Occupation& occupation);
 
 /// Reads lines from `console` and answers there, until stopped. A console that ends or fails is tried again now and
-/// then. `occupation` is what is told; it may become another one meanwhile.
-void answer_roll_calls(int console, const std::atomic<const Occupation*>& occupation, const Stop& stop);
+/// then.
+void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop);
 
 }  // namespace holdfast::agent

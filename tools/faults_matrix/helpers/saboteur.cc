@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <iterator>
 #include <string>
 #include <thread>
 
@@ -44,18 +42,6 @@ void stay(int) {
   while (true) ::pause();
 }
 
-/// Main's thread, the one here, and that which answers on the console: the agent has begun. One that is stopped before
-/// it has done anything is what a kernel that does not come up looks like.
-void wait_until_begun() {
-  constexpr long kThreads = 3;
-  const auto threads = [] {
-    std::error_code failed;
-    const std::filesystem::directory_iterator tasks("/proc/self/task", failed);
-    return failed ? 0 : std::distance(begin(tasks), end(tasks));
-  };
-  while (threads() < kThreads) holdfast::wait_until(Deadline::after(kLook));
-}
-
 void obey(pthread_t serving) {
   const Fd port = find_port();
   while (true) {
@@ -65,13 +51,11 @@ void obey(pthread_t serving) {
       continue;
     }
     if (order == 'k') ::_exit(1);
-    if (order != 's') continue;
-    wait_until_begun();
-    ::pthread_kill(serving, SIGUSR1);
+    if (order == 's') ::pthread_kill(serving, SIGUSR1);
   }
 }
 
-__attribute__((constructor)) void begin_to_listen() {
+__attribute__((constructor)) void begin() {
   if (::getpid() != 1) return;
   ::signal(SIGUSR1, stay);
   std::thread(obey, ::pthread_self()).detach();
