@@ -40,7 +40,7 @@ class LinkAgentTest : public ::testing::Test {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
     far_ = Fd(ends[0]);
-    auto link = Link::over(Fd(ends[1]), machine_fd);
+    auto link = Link::over(Fd(ends[1]), {.fd = machine_fd, .is_machine = machine_fd >= 0});
     ASSERT_TRUE(link);
     link_ = std::make_shared<Link>(*std::move(link));
   }

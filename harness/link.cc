@@ -15,18 +15,17 @@
 
 namespace holdfast {
 
-Result<Link> Link::over(Fd socket, int machine_fd) {
+Result<Link> Link::over(Fd socket, Carrier carrier) {
   const int flags = ::fcntl(socket.get(), F_GETFL);
   if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
     return system_error("make the agent's link non-blocking", errno);
   }
-  return Link(std::move(socket), machine_fd);
+  return Link(std::move(socket), carrier);
 }
 
 Error Link::gone(std::string why) {
   if (gone_.empty()) gone_ = std::move(why);
-  // What the machine's own process ends, a kernel has not ended.
-  return lab_error(machine_fd_ >= 0 ? "vm-link" : "link", gone_ + complaint());
+  return lab_error(carrier_.is_machine ? "vm-link" : "link", gone_ + complaint());
 }
 
 Result<bool> Link::wait(short events, const Deadline& deadline) {
@@ -34,14 +33,14 @@ Result<bool> Link::wait(short events, const Deadline& deadline) {
   while (true) {
     std::array<pollfd, 3> fds{{{.fd = socket_.get(), .events = events, .revents = 0},
                                {.fd = stop_fd, .events = POLLIN, .revents = 0},
-                               {.fd = machine_fd_, .events = POLLIN, .revents = 0}}};
+                               {.fd = carrier_.fd, .events = POLLIN, .revents = 0}}};
     const auto left = std::min<Millis::rep>(deadline.remaining().count(), INT_MAX);
     const int count = ::poll(fds.data(), fds.size(), static_cast<int>(left));
     if (count < 0 && errno != EINTR) return system_error("wait for the agent's link", errno);
     if (count > 0) {
       if (fds[1].revents != 0) return wait_error(Wake::kStopped, "word from the agent");
       if (fds[0].revents != 0) return true;  // before the machine's end: its last words count
-      return gone("the machine ended");
+      return gone(carrier_.is_machine ? "the machine ended" : "the connection to the host ended");
     }
     if (count == 0 && deadline.expired()) return false;
   }

@@ -15,14 +15,19 @@
 
 namespace holdfast {
 
+/// What a link goes over.
+struct Carrier {
+  int fd = -1;              ///< becomes readable when it ends (a pidfd of QEMU, or of ssh); -1: there is none
+  bool is_machine = false;  ///< the machine itself: nothing that a kernel does can end such a link
+};
+
 /// Frames over a stream socket. Not thread-safe. Once the other end is gone, or a frame was sent in part only, every
 /// further call answers lab.link.
 class Link {
  public:
-  /// Takes over a connected stream socket. `machine_fd` becomes readable when the machine itself ends (a pidfd of
-  /// QEMU), which ends waiting early; -1: there is none. It must outlive the Link. With it the link is the machine's
-  /// own and nothing that a kernel does can end it: errors are lab.vm-link instead of lab.link.
-  static Result<Link> over(Fd socket, int machine_fd = -1);
+  /// Takes over a connected stream socket. The carrier's end ends waiting early; its descriptor must outlive the Link.
+  /// When it is the machine, errors are lab.vm-link instead of lab.link.
+  static Result<Link> over(Fd socket, Carrier carrier = {});
 
   /// Errors: lab.link, lab.timeout, harness.stopped, harness.wire (the message is too long for a frame).
   Result<void> send(const wire::Message& message, const Deadline& deadline);
@@ -47,7 +52,7 @@ class Link {
   int user() const { return user_; }
 
  private:
-  Link(Fd socket, int machine_fd) : socket_(std::move(socket)), machine_fd_(machine_fd) {}
+  Link(Fd socket, Carrier carrier) : socket_(std::move(socket)), carrier_(carrier) {}
   Error gone(std::string why);
   /// Waits until the socket is ready for `events`; false: the deadline is over.
   Result<bool> wait(short events, const Deadline& deadline);
@@ -55,7 +60,7 @@ class Link {
   Result<void> read_some();
 
   Fd socket_;
-  int machine_fd_;
+  Carrier carrier_;
   wire::FrameReader reader_;
   std::deque<wire::Message> pending_;
   std::string complaint_;

@@ -94,7 +94,7 @@ std::string words_of(const Ssh::Bridge& bridge) {
 Result<HostAgent> bridge_to_agent(Ssh& ssh, const std::vector<std::string>& bridge_argv, const std::string& not_boot_id,
                                   const Deadline& deadline) {
   HostAgent host{.bridge = TRY(ssh.bridge(bridge_argv)), .link = nullptr, .agent = nullptr};
-  host.link = std::make_shared<Link>(TRY(Link::over(std::move(host.bridge.socket), ssh.pidfd())));
+  host.link = std::make_shared<Link>(TRY(Link::over(std::move(host.bridge.socket), {.fd = ssh.pidfd()})));
   auto agent = LinkAgent::adopt(host.link, not_boot_id, deadline);
   if (!agent) return std::move(agent.error()).with("bridge", printable(words_of(host.bridge)));
   host.agent = *std::move(agent);

@@ -99,7 +99,7 @@ Result<void> keep_machine(QemuSpec qemu, const fs::path& work, const fs::path& f
   const auto console = TRY(SerialConsole::create({.attempt = folder / kConsole, .target = {}, .prefix = {}}));
   auto vm = TRY(Vm::start(std::move(qemu), work));
   TRY(console->attach(vm->take_console()));
-  Link link = TRY(Link::over(vm->take_agent_link(), vm->pidfd()));
+  Link link = TRY(Link::over(vm->take_agent_link(), {.fd = vm->pidfd(), .is_machine = true}));
   TRY(vm->greet(deadline));
   TRY(await_message(link, "an agent that holds", deadline, [](const wire::Envelope& envelope) -> Result<bool> {
     return is_event(envelope, wire::Held::kEvent);

@@ -174,7 +174,7 @@ Result<void> QemuTarget::power_on(const BootSpec& spec, const Deadline& deadline
 Result<void> QemuTarget::start(QemuSpec qemu, const Deadline& deadline) {
   vm_ = TRY(Vm::start(std::move(qemu), config_.work_dir));
   TRY(console_->attach(vm_->take_console()));
-  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), vm_->pidfd())));
+  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), {.fd = vm_->pidfd(), .is_machine = true})));
   TRY(vm_->greet(deadline));
   qemu_version_ = vm_->version();
   return {};
@@ -209,7 +209,7 @@ Result<void> QemuTarget::fork(const QemuSpec& qemu, const std::string& made_of, 
 Result<void> QemuTarget::start_fork(const QemuSpec& qemu, const fs::path& folder, const Deadline& deadline) {
   ForkPlan plan = TRY(plan_fork(qemu, folder));
   vm_ = TRY(Vm::start(std::move(plan.qemu), config_.work_dir));
-  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), vm_->pidfd())));
+  link_ = std::make_shared<Link>(TRY(Link::over(vm_->take_agent_link(), {.fd = vm_->pidfd(), .is_machine = true})));
   TRY(vm_->greet(deadline));
   TRY(vm_->restore(plan.state.get(), deadline));
   TRY(let_go_on(*link_, deadline));
@@ -245,7 +245,8 @@ Result<void> QemuTarget::try_kvm(QemuSpec spec, const Deadline& deadline) const 
     auto vm = TRY(Vm::start(std::move(spec), folder));
     const auto console = TRY(SerialConsole::create({.attempt = folder / "console.log", .target = {}, .prefix = {}}));
     TRY(console->attach(vm->take_console()));
-    const auto link = std::make_shared<Link>(TRY(Link::over(vm->take_agent_link(), vm->pidfd())));
+    const auto link =
+        std::make_shared<Link>(TRY(Link::over(vm->take_agent_link(), {.fd = vm->pidfd(), .is_machine = true})));
     TRY(vm->greet(deadline));
     TRY(wait_for_agent(*vm, link, "", deadline));
     return {};
