@@ -12,9 +12,11 @@ namespace holdfast {
 
 /// The agent at the other end of a Link. What is used across a kexec:
 ///
-///   auto link = std::make_shared<Link>(TRY(Link::over(socket, {.fd = qemu.pidfd(), .is_machine = true})));   // owned
-///   by the target auto a = TRY(LinkAgent::adopt(link, "", deadline)); TRY(a->leave(deadline)); auto b =
-///   TRY(LinkAgent::adopt(link, a->boot_id(), deadline));                // the same link; `a` is dead now
+///   const Carrier qemu{.fd = pidfd, .is_machine = true};
+///   auto link = std::make_shared<Link>(TRY(Link::over(socket, qemu)));  // owned by the target
+///   auto a = TRY(LinkAgent::adopt(link, "", deadline));
+///   TRY(a->leave(deadline));
+///   auto b = TRY(LinkAgent::adopt(link, a->boot_id(), deadline));  // the same link; `a` is dead now
 ///
 /// A refusal of the kexec normally comes back from leave(), and `a` goes on. One that takes longer than leave() waits
 /// comes back from adopt() as kernel.refused; the old kernel's agent can then be had again by adopt(link, "", ...).
