@@ -65,7 +65,7 @@ void add_resume(CLI::App& verb, RunOptions& run) {
       ->excludes("--continue")
       ->group(kFurther);
   verb.add_flag("--rerun-interrupted", run.rerun_interrupted,
-                "with --resume: on real machines, too, run the case again that was running")
+                "with --resume or --continue: on real machines, too, run the case again that was running")
       ->group(kFurther);
   verb.add_flag("--accept-changes", run.accept_changes,
                 "with --resume: go on though kernels, program or plan are others now")

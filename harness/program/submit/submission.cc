@@ -68,7 +68,9 @@ std::vector<std::string> run_argv(const RunOptions& wish, const Group& group, co
   if (wish.timeout_scale != usual.timeout_scale) argv.push_back(fmt::format("--timeout-scale={}", wish.timeout_scale));
   argv.insert(argv.end(), {"--jobs=1", fmt::format("--shard={}/{}", lab::slurm::kTaskNumber, packing.tasks),
                            "--times=" + ground.times_file.string(),
-                           "--continue=" + (folder / fmt::format("task-{}", lab::slurm::kTaskNumber)).string()});
+                           "--continue=" + (folder / fmt::format("task-{}", lab::slurm::kTaskNumber)).string(),
+                           // A task is requeued when its node is lost, and a host is healthy before it is used again.
+                           "--rerun-interrupted"});
   return argv;
 }
 
