@@ -76,9 +76,9 @@ TEST_F(SlurmHost, WhoseTaskDiedIsHealthyBeforeItIsUsedAgain) {
   const auto ended = submit.wait(Deadline::after(Millis(900'000)));
   ASSERT_TRUE(ended) << told();
   EXPECT_EQ(ended->code, 0) << told();
-  const fs::path junit = host_array().parent_path() / "merged/junit.xml";
-  EXPECT_THAT(text_of(junit), HasSubstr("tests=\"4\" failures=\"0\" errors=\"0\" skipped=\"0\""))
-      << "two cases on each of two targets";
+  const std::string junit = text_of(host_array().parent_path() / "merged/junit.xml");
+  EXPECT_NE(junit.find("tests=\"4\" failures=\"0\" errors=\"0\""), junit.npos) << "two cases on each of two targets";
+  EXPECT_NE(junit.find("type=\"harness.interrupted\""), junit.npos) << "the attempt that was cut off";
   const std::string log = text_of(host_array() / "task-1.log");
   EXPECT_THAT(log, HasSubstr("metal-1 was held by ")) << "our own lease is what counts";
   EXPECT_THAT(log, HasSubstr("healthy again; before it: "));
