@@ -20,6 +20,18 @@ namespace {
 constexpr size_t kLongestLine = 256;
 /// Before a console that failed is read again.
 constexpr Millis kPause{1000};
+/// Between two looks at the thread that serves.
+constexpr Millis kLook{1000};
+
+/// An oops ends the thread that it struck, and no other one. Source: proc_pid_stat(5): what follows the name.
+bool serving_thread_is_dead() {
+  const auto stat = read_file("/proc/self/stat");
+  const size_t name = stat ? stat->rfind(") ") : std::string::npos;
+  return name != std::string::npos && name + 2 < stat->size() && ((*stat)[name + 2] == 'Z' || (*stat)[name + 2] == 'X');
+}
+
+/// Ends the program as a fault of its own would: nothing else ends process 1, and with it the kernel that broke it.
+[[noreturn]] void follow() { __builtin_trap(); }
 
 }  // namespace
 
@@ -35,7 +47,11 @@ std::optional<std::string> answer_to(std::string_view line, const Occupation& oc
 void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop) {
   std::string begun;
   std::array<char, kLongestLine> piece;
-  while (wait_readable(console, Deadline::never(&stop)) == Wake::kReady) {
+  while (true) {
+    const Wake wake = wait_readable(console, Deadline::after(kLook, &stop));
+    if (wake == Wake::kStopped) return;
+    if (serving_thread_is_dead()) follow();
+    if (wake == Wake::kDeadline) continue;
     const ssize_t got = ::read(console, piece.data(), piece.size());
     if (got <= 0) {
       wait_until(Deadline::after(kPause, &stop));

@@ -13,7 +13,7 @@ namespace holdfast::agent {
 std::optional<std::string> answer_to(std::string_view line, const Occupation& occupation);
 
 /// Reads lines from `console` and answers there, until stopped. A console that ends or fails is tried again now and
-/// then.
+/// then. Ends the program when the kernel has ended its first thread, which serves: else an oops would be a silence.
 void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop);
 
 }  // namespace holdfast::agent
