@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
