@@ -103,6 +103,15 @@ TEST_F(LinkAgentTest, IsAskedWhenItDoesNotSayHelloByItself) {
   ASSERT_TRUE(agent) << agent.error().what;
 }
 
+/// A kernel that hangs takes nothing from its port: that is no word about the port.
+TEST_F(LinkAgentTest, WhatWasSentInPartOnlyIsNotTheMachinesDoing) {
+  const Fd lives(::eventfd(0, EFD_CLOEXEC));
+  make_link(lives.get());
+  const wire::Message large{.text = "{}", .blob = wire::Bytes(4'000'000)};
+  EXPECT_EQ(link_->send(large, Deadline::after(Millis(50))).error().type(), "lab.timeout");
+  EXPECT_EQ(link_->send(large, Deadline::after(Millis(50))).error().type(), "lab.link");
+}
+
 TEST_F(LinkAgentTest, IsALabTimeoutWhenNobodySaysHello) {
   far_says(wire::make_refusal(0, {.origin = "agent", .errnum = 0, .what = "a frame is damaged"}));
   far_says("{}");

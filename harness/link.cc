@@ -25,7 +25,7 @@ Result<Link> Link::over(Fd socket, Carrier carrier) {
 
 Error Link::gone(std::string why) {
   if (gone_.empty()) gone_ = std::move(why);
-  return lab_error(carrier_.is_machine ? "vm-link" : "link", gone_ + complaint());
+  return lab_error(carrier_.is_machine && !spoiled_ ? "vm-link" : "link", gone_ + complaint());
 }
 
 Result<bool> Link::wait(short events, const Deadline& deadline) {
@@ -64,7 +64,10 @@ Result<void> Link::send(const wire::Message& message, const Deadline& deadline) 
     if (errno != EAGAIN) return gone(fmt::format("the link to the agent broke: {}", errno_name(errno)));
     auto ready = wait(POLLOUT, deadline);
     if (ready && *ready) continue;
-    if (rest.size() < frame.size()) gone_ = "a message was sent to the agent in part only";
+    if (rest.size() < frame.size()) {
+      gone_ = "a message was sent to the agent in part only";
+      spoiled_ = true;
+    }
     if (!ready) return std::move(ready).error();
     return wait_error(Wake::kDeadline, "room on the link to the agent");
   }

@@ -61,6 +61,7 @@ class Link {
 
   Fd socket_;
   Carrier carrier_;
+  bool spoiled_ = false;  ///< by this end: no word about its carrier
   wire::FrameReader reader_;
   std::deque<wire::Message> pending_;
   std::string complaint_;

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -166,8 +167,8 @@ class RealHistory : public testing::Test {
     EXPECT_EQ(failures.size(), 1U);
     for (const std::string& name : failures) EXPECT_THAT(name, HasSubstr(history_.culprit.substr(0, 12)));
   }
-  /// Nothing that was done before a kill is done again.
-  void expect_nothing_built_twice() const {
+  /// No kernel is run twice under two names, and nothing that was done before a kill is done again.
+  void expect_nothing_twice(const nlohmann::json& found) const {
     std::set<std::string> built;
     const std::string journal = text_of(folder_of(program_) / "journal.jsonl");
     for (const std::string_view line : split(journal, '\n')) {
@@ -175,6 +176,12 @@ class RealHistory : public testing::Test {
       if (entry.is_discarded() || entry["step"] != "build" || entry["without"].get<bool>()) continue;
       EXPECT_TRUE(built.insert(entry["commit"]).second) << line;
     }
+    std::map<std::string, int> run_of;
+    for (const auto& commit : found["commits"]) {
+      const int runs = commit["failed"].get<int>() + commit["passed"].get<int>();
+      if (runs > 0 && !commit["build_id"].get<std::string>().empty()) ++run_of[commit["build_id"]];
+    }
+    for (const auto& [id, commits] : run_of) EXPECT_EQ(commits, 1) << id << " was run for several commits";
   }
 
   TempDir dir_ = *TempDir::create("holdfast-history");
@@ -185,8 +192,8 @@ class RealHistory : public testing::Test {
 TEST_F(RealHistory, TheCulpritIsFoundAlthoughTheSearchWasKilled) {
   make({"--no-build=39-41", "--no-boot=33-34"});
   kill_after(5);
-  expect_culprit(/*resume=*/true);
-  expect_nothing_built_twice();
+  const auto found = expect_culprit(/*resume=*/true);
+  expect_nothing_twice(found);
   EXPECT_THAT(text_of(folder_of(program_) / "bisect.txt"), HasSubstr("the first bad commit is"));
 }
 
@@ -196,8 +203,7 @@ using RealVariants = RealHistory;
 TEST_F(RealVariants, AFailureOfOneInThree) {
   make({"--rate=3"});
   kill_after(12);
-  expect_culprit(/*resume=*/true);
-  expect_nothing_built_twice();
+  expect_nothing_twice(expect_culprit(/*resume=*/true));
 }
 
 TEST_F(RealVariants, AFailureOfOneInTen) {
