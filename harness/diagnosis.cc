@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "harness/base/text.h"
 #include "harness/crash/crash_watch.h"
 
