@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace holdfast::bisect {
 namespace {
@@ -19,17 +20,23 @@ constexpr int kFailuresOfGoodEnd = 2;
 }  // namespace
 
 Bisection::Bisection(const History& history, const Settings& settings)
-    : history_(history), settings_(settings), posterior_(history, settings.prior), records_(history.size()) {}
-
-void Bisection::built(Node node, const std::string& build_id) {
-  records_[node].built = true;
-  records_[node].build_id = build_id;
-  if (build_id.empty()) return;
-  const auto [known, is_new] = first_with_.emplace(build_id, node);
-  if (!is_new && known->second != node) posterior_.same_kernel(known->second, node);
+    : history_(history),
+      settings_(settings),
+      posterior_(history, settings.prior),
+      records_(history.size()),
+      run_as_(history.size()) {
+  std::iota(run_as_.begin(), run_as_.end(), Node{0});
 }
 
-void Bisection::untestable(Node node, const std::string& why) { records_[node].untestable = why; }
+void Bisection::built(Node node, const std::string& build_id) {
+  if (!build_id.empty()) run_as_[node] = first_with_.emplace(build_id, node).first->second;
+  Record& record = records_[run_as(node)];
+  record.built = true;
+  record.build_id = build_id;
+  if (run_as(node) != node) posterior_.same_kernel(run_as(node), node);
+}
+
+void Bisection::untestable(Node node, const std::string& why) { records_[run_as(node)].untestable = why; }
 
 bool Bisection::count(Record& record, Seen seen) {
   ++runs_;
@@ -57,24 +64,12 @@ bool Bisection::count(Record& record, Seen seen) {
 }
 
 void Bisection::ran(Node node, Seen seen) {
-  if (count(records_[node], seen)) posterior_.add(node, seen == Seen::kFailed);
+  if (count(records_[run_as(node)], seen)) posterior_.add(node, seen == Seen::kFailed);
 }
 
 void Bisection::revert_built() { revert_.built = true; }
 void Bisection::revert_impossible(const std::string& why) { revert_.untestable = why; }
 void Bisection::revert_ran(Seen seen) { count(revert_, seen); }
-
-/// The results of a commit and of those with the same kernel: what one of them showed, all of them did.
-Record Bisection::pooled(Node node) const {
-  Record all = records_[node];
-  if (all.build_id.empty()) return all;
-  for (Node other = 0; other < records_.size(); ++other) {
-    if (other == node || records_[other].build_id != all.build_id) continue;
-    all.failed += records_[other].failed;
-    all.passed += records_[other].passed;
-  }
-  return all;
-}
 
 Bisection::Suspects Bisection::likeliest() const {
   const auto& masses = posterior_.masses();
@@ -85,7 +80,7 @@ Bisection::Suspects Bisection::likeliest() const {
   for (Node other = 0; other < history_.size(); ++other) {
     if (other == best) continue;
     const auto tells_apart = [&](Node node) {
-      return records_[node].untestable.empty() && history_.contains(node, best) != history_.contains(node, other);
+      return testable(node) && history_.contains(node, best) != history_.contains(node, other);
     };
     bool apart = false;
     for (Node node = 0; node < history_.size() && !apart; ++node) apart = tells_apart(node);
@@ -98,21 +93,21 @@ Bisection::Suspects Bisection::likeliest() const {
 
 std::vector<Offer> Bisection::offers() const {
   std::vector<Offer> offers;
-  for (const Record& record : records_) {
-    offers.push_back({.testable = record.untestable.empty(), .built = record.built});
+  for (Node node = 0; node < history_.size(); ++node) {
+    offers.push_back({.testable = testable(node), .built = of(node).built});
   }
   return offers;
 }
 
 Step Bisection::test(Node node, std::string why) const {
-  return {.what = records_[node].built ? Step::Do::kRun : Step::Do::kBuild, .node = node, .why = std::move(why)};
+  if (!of(node).built) return {.what = Step::Do::kBuild, .node = node, .why = std::move(why)};
+  return {.what = Step::Do::kRun, .node = run_as(node), .why = std::move(why)};
 }
 
 std::vector<Node> Bisection::unconfirmed(const Suspects& suspects) const {
   std::vector<Node> missing;
   const Node culprit = suspects.nodes.front();
   if (suspects.nodes.size() > 1) return missing;  // what could tell more of them cannot be tested
-  const auto testable = [&](Node node) { return records_[node].untestable.empty(); };
   if (testable(culprit) && !seen_bad(culprit)) missing.push_back(culprit);
   for (const Node parent : history_.parents(culprit)) {
     if (testable(parent) && !seen_good(parent)) missing.push_back(parent);
@@ -121,8 +116,8 @@ std::vector<Node> Bisection::unconfirmed(const Suspects& suspects) const {
 }
 
 Ending Bisection::ending_of(const Suspects& suspects) const {
-  const Record& bad = records_[history_.bad()];
-  const Record& good = records_[history_.good()];
+  const Record& bad = of(history_.bad());
+  const Record& good = of(history_.good());
   if (!bad.untestable.empty() || !good.untestable.empty()) return Ending::kEndUntestable;
   if (lab_in_a_row_ >= kLabInARow) return Ending::kLabDown;
   if (bad.failed == 0 && bad.passed >= kPassesOfBadEnd) return Ending::kBadEndPasses;
@@ -148,8 +143,8 @@ Step Bisection::next() const {
   const Suspects suspects = likeliest();
   const Ending ending = ending_of(suspects);
   if (ending != Ending::kNone) return ending == Ending::kNamed ? confirm(suspects) : Step{};
-  if (records_[history_.bad()].failed == 0) return test(history_.bad(), "does the bad end fail?");
-  if (records_[history_.good()].told() == 0) return test(history_.good(), "does the good end pass?");
+  if (of(history_.bad()).failed == 0) return test(history_.bad(), "does the bad end fail?");
+  if (of(history_.good()).told() == 0) return test(history_.good(), "does the good end pass?");
   if (confident(suspects)) {
     const auto missing = unconfirmed(suspects);
     if (!missing.empty()) {
@@ -160,7 +155,7 @@ Step Bisection::next() const {
   const auto best = choose(history_, posterior_, offers(), settings_.costs);
   // Where nothing tells more, the likeliest commit's own runs still tell how often it fails.
   if (!best) return test(history_.bad(), "how often does it fail?");
-  return test(best->node, records_[best->node].told() > 0 ? "once more" : "tells most for its cost");
+  return test(best->node, of(best->node).told() > 0 ? "once more" : "tells most for its cost");
 }
 
 std::optional<Node> Bisection::build_after(Node node) const {

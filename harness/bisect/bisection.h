@@ -60,7 +60,7 @@ enum class Ending {
 /// What became of the bad end without the culprit.
 enum class Reverted { kNotTried, kImpossible, kPasses, kStillFails, kUndecided };
 
-/// What is known of one commit.
+/// What is known of one commit; of those with the same kernel, what was seen of it counts for all.
 struct Record {
   bool built = false;
   int failed = 0;
@@ -88,6 +88,7 @@ class Bisection {
   void built(Node node, const std::string& build_id);
   /// It cannot be tested: does not build, does not boot.
   void untestable(Node node, const std::string& why);
+  /// A step asks for a run on the first commit that was found to have the kernel; told of another, it counts for that.
   void ran(Node node, Seen seen);
   void revert_built();
   void revert_impossible(const std::string& why);
@@ -104,7 +105,9 @@ class Bisection {
   Suspects likeliest() const;
   Reverted reverted() const;
   const Record& revert() const { return revert_; }
-  const Record& of(Node node) const { return records_[node]; }
+  const Record& of(Node node) const { return records_[run_as(node)]; }
+  /// The first commit that was found to have the kernel of `node`; runs go by its name.
+  Node run_as(Node node) const { return run_as_[node]; }
   const Posterior& posterior() const { return posterior_; }
   const History& history() const { return history_; }
   int runs() const { return runs_; }
@@ -116,9 +119,9 @@ class Bisection {
   Ending ending_of(const Suspects& suspects) const;
   Step confirm(const Suspects& suspects) const;
   bool confident(const Suspects& suspects) const { return suspects.mass >= settings_.confidence; }
-  bool seen_bad(Node node) const { return pooled(node).failed > 0; }
-  bool seen_good(Node node) const { return pooled(node).passed > 0; }
-  Record pooled(Node node) const;
+  bool testable(Node node) const { return of(node).untestable.empty(); }
+  bool seen_bad(Node node) const { return of(node).failed > 0; }
+  bool seen_good(Node node) const { return of(node).passed > 0; }
   /// The suspect while its own failure was not seen yet, and its parents whose pass was not.
   std::vector<Node> unconfirmed(const Suspects& suspects) const;
   std::vector<Offer> offers() const;
@@ -127,7 +130,8 @@ class Bisection {
   const History& history_;
   Settings settings_;
   Posterior posterior_;
-  std::vector<Record> records_;
+  std::vector<Record> records_;  ///< of those that others are run as, and of those without a kernel
+  std::vector<Node> run_as_;
   Record revert_;
   std::map<std::string, Node> first_with_;  ///< by build id
   int runs_ = 0;

@@ -155,6 +155,41 @@ TEST(Bisection, TheSameKernelIsNotRunTwice) {
   EXPECT_LE(world.ran.size(), (search(history, all_differ), all_differ.ran.size()));
 }
 
+TEST(Bisection, CommitsWithOneKernelAreRunAsTheFirstOfThem) {
+  const History history = line(20);
+  // Three commits in a row have one kernel; the failure comes in one run of three, so that each is asked again.
+  const auto kernel_of = [](Node node) { return std::to_string((node + 2) / 3); };
+  for (Node culprit = 1; culprit <= 19; culprit += 3) {
+    int call = 0;
+    World world{.culprit = culprit, .build_id = kernel_of, .sees = [&call](bool bad) {
+                  return bad && ++call % 3 == 0 ? Seen::kFailed : Seen::kPassed;
+                }};
+    const Bisection bisection = search(history, world);
+    EXPECT_EQ(bisection.likeliest().nodes, std::vector<Node>{culprit});
+    std::set<std::string> kernels;
+    for (const Node node : world.ran) EXPECT_TRUE(kernels.insert(kernel_of(node)).second) << node << " of " << culprit;
+    EXPECT_GT(bisection.of(culprit - 1).passed, 0) << "the parent's pass is its kernel's, whoever it was run as";
+  }
+}
+
+TEST(Bisection, AKernelThatTellsNothingIsGivenUpForAllItsCommits) {
+  const History history = line(20);
+  const auto kernel_of = [](Node node) { return std::to_string(node >= 9 && node <= 11 ? 9 : node); };
+  Bisection search(history, {});
+  int other = 0;
+  for (Step step = search.next(); step.what != Do::kDone; step = search.next()) {
+    if (step.what == Do::kBuild) search.built(step.node, kernel_of(step.node));
+    if (step.what == Do::kBuildRevert) search.revert_built();
+    if (step.what == Do::kRunRevert) search.revert_ran(Seen::kPassed);
+    if (step.what != Do::kRun) continue;
+    const bool second_bug = step.node >= 9 && step.node <= 11;
+    if (second_bug) ++other;
+    search.ran(step.node, second_bug ? Seen::kOther : step.node >= 12 ? Seen::kFailed : Seen::kPassed);
+  }
+  EXPECT_LE(other, 5) << "one kernel's worth of fruitless runs";
+  EXPECT_THAT(search.likeliest().nodes, testing::IsSupersetOf({Node{12}}));
+}
+
 TEST(Bisection, GivesUpWhenTheRunsAreUsed) {
   const History history = line(200);
   World world{.culprit = 77};

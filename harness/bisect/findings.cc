@@ -209,6 +209,7 @@ std::string to_json(const Progressed& found, const Task& task) {
                        {"other", record.other},
                        {"lab", record.lab},
                        {"build_id", record.build_id},
+                       {"run_as", history[bisection.run_as(node)].id},
                        {"untestable", record.untestable},
                        {"probability", bisection.posterior().mass(node)}});
   }
