@@ -81,8 +81,8 @@ TEST(WholeJob, EverythingSkippedIsExitFour) {
 
 TEST(Verdict, APanicInTheNextKernelIsTheKernels) {
   const Program program;
-  const Output output = program.run({"run", "--filter", "Addresses.PlainKexecMovesNothing", "--next-append",
-                                     "rdinit=/nonexistent init=/nonexistent"});
+  const Output output = program.run({"run", "--filter", "Addresses.PlainKexecMovesNothing", "--timeout-scale", "1.5",
+                                     "--next-append", "rdinit=/nonexistent init=/nonexistent"});
   EXPECT_EQ(output.status.code, 1) << output.out;
   const auto reports = read_junit(program.junit());
   ASSERT_EQ(reports.size(), 1U);
@@ -90,6 +90,7 @@ TEST(Verdict, APanicInTheNextKernelIsTheKernels) {
   EXPECT_EQ(report.verdict, "failure");
   EXPECT_EQ(report.type, "kernel.panic") << report.message;
   EXPECT_THAT(output.out, HasSubstr("--filter Addresses.PlainKexecMovesNothing")) << "no replay command";
+  EXPECT_THAT(output.out, HasSubstr("--timeout-scale=1.5")) << "or one that waits less";
 }
 
 TEST(Verdict, AHangAfterTheKexecIsTheKernels) {
