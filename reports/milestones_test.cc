@@ -35,18 +35,7 @@ Milestones way(int first_mmio) {
 std::vector<Event> crossed(const CaseId& id, const Milestones& milestones) {
   CaseSettled settled = sample::settled(id, {Verdict::passed()});
   settled.milestones = milestones;
-  std::vector<Event> events;
-  for (const auto& [key, at] : milestones) {
-    const size_t slash = key.find('/');
-    const bool second = key.find('#') != std::string::npos;
-    events.emplace_back(Milestone{.where = settled.attempts[0].where,
-                                  .kexec = second ? 2 : 1,
-                                  .device = slash == std::string::npos ? "" : key.substr(slash + 1),
-                                  .name = std::string(milestone_of(key)),
-                                  .at = at});
-  }
-  for (Event& event : sample::told(std::move(settled))) events.push_back(std::move(event));
-  return events;
+  return sample::crossed(std::move(settled));
 }
 
 class MilestoneReports : public sample::Runs {};

@@ -73,6 +73,10 @@ std::optional<std::string> compared_name(std::string_view milestone_key) {
   return std::string(kComparedAs) + std::string(name);
 }
 
+bool is_way_to_next_kernel(std::string_view name) {
+  return name == to_string(Phase::kKexec) || name == to_string(Phase::kWait) || name.starts_with(kComparedAs);
+}
+
 size_t phase_rank(const std::string& name) {
   if (const auto phase = phase_from(name)) return static_cast<size_t>(*phase);
   const size_t behind = name.starts_with(kComparedAs)

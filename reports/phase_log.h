@@ -65,6 +65,9 @@ std::vector<MilestoneSpot> milestones_in_order(const std::map<std::string, std::
 /// kexecs nothing: they would be mixed with the first.
 std::optional<std::string> compared_name(std::string_view milestone_key);
 
+/// Whether what is compared under that name is the way from one kernel to the next, or a part of it.
+bool is_way_to_next_kernel(std::string_view name);
+
 /// Where the order of phases, then of milestones, has `name`; behind all others for one that it does not know.
 size_t phase_rank(const std::string& name);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -24,8 +25,13 @@ struct Limits {
   double share;
 };
 constexpr Limits kRepeated{.ms = 20, .share = 0.05};
-constexpr Limits kOverAll{.ms = 20, .share = 0.03};
-constexpr Limits kSingle{.ms = 100, .share = 0.25};
+constexpr Limits kOverAll{.ms = 20, .share = 0.05};
+constexpr Limits kOverAllAtUnknownPace{.ms = 20, .share = 0.12};
+constexpr Limits kSingle{.ms = 100, .share = 0.35};
+/// How often chance may split the cases as unevenly as they are.
+constexpr double kChance = 0.07;
+/// A pace that is further off than this is told.
+constexpr double kNotablePace = 0.05;
 
 bool exceeds(double before, double after, const Limits& limits) {
   const double change = std::abs(after - before);
@@ -98,63 +104,100 @@ Samples samples_of(const RunResults& run, const CaseSettled& settled) {
   return samples;
 }
 
-/// Finds phases that changed: in single cases while they are added, over all at the end.
+/// Finds phases that changed, once all cases are added.
 class PhaseComparison {
  public:
   void add(const std::string& what, const Samples& before, const Samples& after) {
     for (const auto& [phase, old] : before) {
       const auto now = after.find(phase);
-      if (now == after.end()) continue;
-      const double from = median(old);
-      const double to = median(now->second);
-      pairs_[phase].push_back({from, to});
-      const bool repeated = std::min(old.size(), now->second.size()) >= kEnoughRepeats;
-      if (!exceeds(from, to, repeated ? kRepeated : kSingle)) continue;
-      if (repeated && !levels_differ(old, now->second)) continue;
-      const std::string basis = old.size() == 1 && now->second.size() == 1
-                                    ? "one time each"
-                                    : fmt::format("{} and {} repeats", old.size(), now->second.size());
-      single_.push_back({.what = what, .phase = phase, .before_ms = from, .after_ms = to, .basis = basis});
+      if (now != after.end()) pairs_[phase].push_back({.what = what, .before = old, .after = now->second});
     }
   }
 
-  std::vector<PhaseChange> take() {
-    std::vector<PhaseChange> changes;
+  /// Those over all cases, then those of single ones, the largest first.
+  std::vector<PhaseChange> changes() const {
+    std::vector<PhaseChange> all;
+    std::vector<PhaseChange> single;
     for (const auto& [phase, pairs] : pairs_) {
-      if (auto change = over_all(phase, pairs); !change.phase.empty()) changes.push_back(std::move(change));
+      const auto pace = pace_beside(phase);
+      if (auto change = over_all(phase, pairs, pace)) all.push_back(*std::move(change));
+      for (const Pair& pair : pairs) {
+        if (changed(pair, pace.value_or(1))) single.push_back(change_of(phase, pair, pace.value_or(1)));
+      }
     }
-    std::ranges::stable_sort(single_, std::greater(),
+    std::ranges::stable_sort(single, std::greater(),
                              [](const PhaseChange& one) { return std::abs(one.after_ms - one.before_ms); });
-    std::ranges::move(single_, std::back_inserter(changes));
-    return changes;
+    std::ranges::move(single, std::back_inserter(all));
+    return all;
   }
+
+  double pace() const { return pace_beside({}).value_or(1); }
 
  private:
-  using Pairs = std::vector<std::pair<double, double>>;
+  /// The times of a phase in a case of both runs.
+  struct Pair {
+    std::string what;
+    std::vector<double> before;
+    std::vector<double> after;
+    double from() const { return median(before); }
+    double to() const { return median(after); }
+    bool repeated() const { return std::min(before.size(), after.size()) >= kEnoughRepeats; }
+  };
+  using Pairs = std::vector<Pair>;
 
-  /// Without a name when nothing changed.
-  static PhaseChange over_all(const std::string& phase, const Pairs& pairs) {
-    constexpr double kChance = 0.01;
+  /// How the phases other than that one went, when that can be said.
+  std::optional<double> pace_beside(std::string_view phase) const {
+    std::vector<double> ratios;
+    for (const auto& [other, pairs] : pairs_) {
+      if (other == phase || is_way_to_next_kernel(other)) continue;
+      for (const Pair& pair : pairs) {
+        if (pair.from() >= kLeastForPace && pair.to() > 0) ratios.push_back(pair.to() / pair.from());
+      }
+    }
+    return ratios.size() < kEnoughForPace ? std::nullopt : std::optional(median(std::move(ratios)));
+  }
+
+  static bool changed(const Pair& pair, double pace) {
+    if (!exceeds(pair.from(), pair.to() / pace, pair.repeated() ? kRepeated : kSingle)) return false;
+    std::vector<double> after = pair.after;
+    for (double& time : after) time /= pace;
+    return !pair.repeated() || levels_differ(pair.before, after);
+  }
+
+  static PhaseChange change_of(const std::string& phase, const Pair& pair, double pace) {
+    const bool one_each = pair.before.size() == 1 && pair.after.size() == 1;
+    return {.what = pair.what,
+            .phase = phase,
+            .before_ms = pair.from(),
+            .after_ms = pair.to() / pace,
+            .basis = one_each ? "one time each"
+                              : fmt::format("{} and {} repeats", pair.before.size(), pair.after.size())};
+  }
+
+  static std::optional<PhaseChange> over_all(const std::string& phase, const Pairs& pairs, std::optional<double> pace) {
+    if (pairs.size() < kEnoughCases) return std::nullopt;
     std::vector<double> before;
     std::vector<double> differences;
-    for (const auto& [from, to] : pairs) {
-      before.push_back(from);
-      differences.push_back(to - from);
+    for (const Pair& pair : pairs) {
+      before.push_back(pair.from());
+      differences.push_back(pair.to() / pace.value_or(1) - pair.from());
     }
     const auto up = static_cast<int>(std::ranges::count_if(differences, [](double d) { return d > 0; }));
     const auto down = static_cast<int>(std::ranges::count_if(differences, [](double d) { return d < 0; }));
     const double from = median(before);
-    const double to = from + median(differences);
-    if (pairs.size() < kEnoughCases || sign_test(up, down) >= kChance || !exceeds(from, to, kOverAll)) return {};
-    return {.what = "all cases",
-            .phase = phase,
-            .before_ms = from,
-            .after_ms = to,
-            .basis = fmt::format("{} of {} cases {}", std::max(up, down), pairs.size(), up > down ? "grew" : "shrank")};
+    const double change = median(differences);
+    const bool is_change = (change > 0 ? up : down) == std::max(up, down) && sign_test(up, down) < kChance &&
+                           exceeds(from, from + change, pace ? kOverAll : kOverAllAtUnknownPace);
+    if (!is_change) return std::nullopt;
+    return PhaseChange{.what = "all cases",
+                       .phase = phase,
+                       .before_ms = from,
+                       .after_ms = from + change,
+                       .basis = fmt::format("{} of {} cases {}", std::max(up, down), pairs.size(),
+                                            up > down ? "grew" : "shrank")};
   }
 
   std::map<std::string, Pairs> pairs_;
-  std::vector<PhaseChange> single_;
 };
 
 /// Puts a case that is in both runs where it belongs.
@@ -216,7 +259,8 @@ Comparison compare(const RunResults& a, const RunResults& b) {
     if (after.contains(key) || then->verdict.outcome == Outcome::kSkipped) continue;
     comparison.gone.push_back({.where = key.first, .id = key.second, .before = then->verdict, .after = {}});
   }
-  comparison.phases = phases.take();
+  comparison.phases = phases.changes();
+  comparison.pace = phases.pace();
   return comparison;
 }
 
@@ -236,6 +280,12 @@ std::string comparison_text(const Comparison& comparison, const RunResults& a, c
   for (const PhaseChange& change : comparison.phases) {
     text += fmt::format("  {}, {}: {:.0f} ms -> {:.0f} ms ({:+.0f} ms; {})\n", change.what, printable(change.phase),
                         change.before_ms, change.after_ms, change.after_ms - change.before_ms, change.basis);
+  }
+  if (std::abs(comparison.pace - 1) > kNotablePace) {
+    text += fmt::format(
+        "\nB took {:.2f} times as long as A in all that is not the way to the next kernel: the computer, or the kernels\n"
+        "themselves, are {}. Phases are compared at that pace.\n",
+        comparison.pace, comparison.pace > 1 ? "slower" : "faster");
   }
   return text + fmt::format("\n{} cases in both: {} new failures, {} fixed, {} still failing\n", comparison.compared,
                             comparison.new_failures.size(), comparison.fixed.size(), comparison.still_failing.size());

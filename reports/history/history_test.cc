@@ -1,6 +1,9 @@
 // Do runs side by side show what changed, and only that?
 #include <gmock/gmock.h>
 
+#include <functional>
+#include <optional>
+
 #include "reports/history/comparison.h"
 #include "reports/history/flakiness.h"
 #include "reports/history/merge.h"
@@ -107,30 +110,52 @@ TEST_F(Compare, SeesAPhaseThatGrewBeyondTheNoiseOfRepeats) {
 
 TEST_F(Compare, TrustsASingleTimeOnlyWhenItIsFarOff) {
   const RunResults a = run("a", 0, {sample::timed(kOne, {1000}), sample::timed(kTwo, {1000})});
-  const RunResults b = run("b", 1, {sample::timed(kOne, {1200}), sample::timed(kTwo, {1300})});
+  const RunResults b = run("b", 1, {sample::timed(kOne, {1300}), sample::timed(kTwo, {1400})});
   const Comparison comparison = compare(a, b);
   ASSERT_THAT(comparison.phases, SizeIs(1));
   EXPECT_EQ(comparison.phases[0].what, kTwo.key());
   EXPECT_EQ(comparison.phases[0].basis, "one time each");
 }
 
-TEST_F(Compare, SeesThatAPhaseGrewAShareInAllCases) {
-  std::vector<std::vector<Event>> before;
-  std::vector<std::vector<Event>> after;
-  std::vector<std::vector<Event>> mixed;
+/// Ten cases whose way to the next kernel takes `kexec` and whose boot takes `boot`, a bit more in each further one.
+std::vector<std::vector<Event>> ten_cases(const std::function<int(int)>& kexec, std::optional<double> boot = 500) {
+  std::vector<std::vector<Event>> cases;
   for (int i = 0; i < 10; ++i) {
-    const CaseId id{"S", "Case" + std::to_string(i), ""};
-    before.push_back(sample::timed(id, {1000 + 10 * i}));
-    after.push_back(sample::timed(id, {1080 + 10 * i}));
-    mixed.push_back(sample::timed(id, {(i % 2 == 0 ? 1080 : 930) + 10 * i}));
+    CaseSettled one = settled({"S", "Case" + std::to_string(i), ""}, {kPass});
+    one.phases = {{"kexec", std::chrono::milliseconds(kexec(i) + 10 * i)}};
+    if (boot) one.phases["boot"] = std::chrono::milliseconds(static_cast<int>(*boot) + 5 * i);
+    cases.push_back(told(one));
   }
-  const RunResults a = run("a", 0, before);
-  const Comparison grown = compare(a, run("b", 1, after));
+  return cases;
+}
+
+TEST_F(Compare, SeesThatAPhaseGrewAShareInAllCases) {
+  const RunResults a = run("a", 0, ten_cases([](int) { return 1000; }));
+  const Comparison grown = compare(a, run("b", 1, ten_cases([](int) { return 1080; })));
   ASSERT_THAT(grown.phases, SizeIs(1));
   EXPECT_EQ(grown.phases[0].what, "all cases");
   EXPECT_EQ(grown.phases[0].basis, "10 of 10 cases grew");
   EXPECT_EQ(grown.phases[0].after_ms - grown.phases[0].before_ms, 80);
-  EXPECT_THAT(compare(a, run("c", 2, mixed)).phases, IsEmpty());
+  EXPECT_THAT(compare(a, run("c", 2, ten_cases([](int i) { return i % 2 == 0 ? 1080 : 930; }))).phases, IsEmpty());
+}
+
+TEST_F(Compare, BlamesNoPhaseForAComputerThatIsSlowerInAll) {
+  const RunResults a = run("a", 0, ten_cases([](int) { return 1000; }));
+  const RunResults slow = run("b", 1, ten_cases([](int i) { return 1100 + i; }, 550));
+  const Comparison slower = compare(a, slow);
+  EXPECT_THAT(slower.phases, IsEmpty());
+  EXPECT_NEAR(slower.pace, 1.1, 0.02);
+  EXPECT_THAT(comparison_text(slower, a, slow), HasSubstr("B took 1.10 times as long as A"));
+  // The same time to the next kernel from a computer that is slower is a change as well.
+  const Comparison quicker = compare(a, run("c", 2, ten_cases([](int) { return 1000; }, 600)));
+  ASSERT_THAT(quicker.phases, SizeIs(2));
+  EXPECT_EQ(quicker.phases[0].phase, "boot");
+}
+
+TEST_F(Compare, NeedsMoreOfAPhaseThatHasNothingBesideIt) {
+  const RunResults a = run("a", 0, ten_cases([](int) { return 1000; }, {}));
+  EXPECT_THAT(compare(a, run("b", 1, ten_cases([](int) { return 1080; }, {}))).phases, IsEmpty());
+  EXPECT_THAT(compare(a, run("c", 2, ten_cases([](int) { return 1180; }, {}))).phases, SizeIs(1));
 }
 
 using Flaky = sample::Runs;

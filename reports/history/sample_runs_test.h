@@ -31,7 +31,23 @@ inline std::vector<Event> told(CaseSettled settled) {
   return events;
 }
 
-/// The same, each attempt with a time of its own for the phase "kexec".
+/// The same, with its milestones as the core tells them in its first attempt.
+inline std::vector<Event> crossed(CaseSettled settled) {
+  std::vector<Event> events;
+  for (const auto& [key, at] : settled.milestones) {
+    const size_t slash = key.find('/');
+    const bool second = key.find('#') != std::string::npos;
+    events.emplace_back(Milestone{.where = settled.attempts[0].where,
+                                  .kexec = second ? 2 : 1,
+                                  .device = slash == std::string::npos ? "" : key.substr(slash + 1),
+                                  .name = std::string(milestone_of(key)),
+                                  .at = at});
+  }
+  for (Event& event : told(std::move(settled))) events.push_back(std::move(event));
+  return events;
+}
+
+/// The settled case, each attempt with a time of its own for the phase "kexec".
 inline std::vector<Event> timed(const CaseId& id, const std::vector<int>& kexec_ms) {
   CaseSettled settled = sample::settled(id, std::vector<Verdict>(kexec_ms.size(), Verdict::passed()));
   settled.phases = {{"kexec", std::chrono::milliseconds(kexec_ms.back())}};

@@ -1,6 +1,7 @@
 // Is a difference more than noise, and how sure is a rate?
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 namespace holdfast::reports {
@@ -16,6 +17,11 @@ double spread(const std::vector<double>& values);
 /// three times the larger spread, and in at least nine of ten pairs of a value from each the difference goes the same
 /// way. (A spread of few values that jump between two levels is 0; the pairs show them.)
 bool levels_differ(const std::vector<double>& before, const std::vector<double>& after);
+
+/// What a pace is taken from, the median of ratios of times: so many of them, each of times of at least so many ms; shorter
+/// ones are of too few milliseconds for a ratio.
+inline constexpr size_t kEnoughForPace = 8;
+inline constexpr double kLeastForPace = 20;
 
 struct Interval {
   double low;

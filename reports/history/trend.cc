@@ -41,21 +41,60 @@ std::set<Key> steady_cases(const std::vector<RunResults>& runs) {
   return steady;
 }
 
-/// Each phase's median over the steady cases of one run.
-std::map<std::string, double> medians_of(const RunResults& run, const std::set<Key>& steady) {
-  std::map<std::string, std::vector<double>> times;
+/// Each phase's times in one run, by steady case.
+using Times = std::map<std::string, std::map<Key, double>>;
+
+Times times_of(const RunResults& run, const std::set<Key>& steady) {
+  Times times;
   for (const auto& [name, suite] : run.record.suites()) {
     for (const auto& [id, settled] : suite.cases) {
-      if (settled.verdict.outcome != Outcome::kPassed || !steady.contains({settled.target, id})) continue;
-      for (const auto& [phase, took] : settled.phases) times[phase].push_back(static_cast<double>(took.count()));
-      for (const auto& [key, at] : settled.milestones) {
-        if (const auto as = compared_name(key)) times[*as].push_back(static_cast<double>(at.count()));
+      const Key key{settled.target, id};
+      if (settled.verdict.outcome != Outcome::kPassed || !steady.contains(key)) continue;
+      for (const auto& [phase, took] : settled.phases) times[phase][key] = static_cast<double>(took.count());
+      // Of several devices the last one counts: only then is the way over.
+      for (const auto& [milestone, at] : settled.milestones) {
+        const auto as = compared_name(milestone);
+        if (!as) continue;
+        double& latest = times[*as][key];
+        latest = std::max(latest, static_cast<double>(at.count()));
       }
     }
   }
-  std::map<std::string, double> medians;
-  for (auto& [phase, values] : times) medians[phase] = median(std::move(values));
-  return medians;
+  return times;
+}
+
+double median_of(const std::map<Key, double>& times) {
+  std::vector<double> values;
+  for (const auto& [key, time] : times) values.push_back(time);
+  return median(std::move(values));
+}
+
+/// What is usual for each phase of each case: its median over the runs.
+Times usual_times(const std::vector<Times>& runs) {
+  std::map<std::string, std::map<Key, std::vector<double>>> all;
+  for (const Times& run : runs) {
+    for (const auto& [phase, times] : run) {
+      for (const auto& [key, time] : times) all[phase][key].push_back(time);
+    }
+  }
+  Times usual;
+  for (auto& [phase, times] : all) {
+    for (auto& [key, values] : times) usual[phase][key] = median(std::move(values));
+  }
+  return usual;
+}
+
+/// How a run's phases other than that one went, by what is usual; 1 where too little is known.
+double pace_beside(const std::string& phase, const Times& run, const Times& usual) {
+  std::vector<double> ratios;
+  for (const auto& [other, times] : run) {
+    if (other == phase || is_way_to_next_kernel(other)) continue;
+    for (const auto& [key, time] : times) {
+      const double expected = usual.at(other).at(key);
+      if (expected >= kLeastForPace && time > 0) ratios.push_back(time / expected);
+    }
+  }
+  return ratios.size() < kEnoughForPace ? 1 : median(std::move(ratios));
 }
 
 double distance_from_median(const std::vector<double>& values) {
@@ -93,20 +132,27 @@ Trend trend_of(const std::vector<RunResults>& runs) {
   const std::set<Key> steady = steady_cases(runs);
   Trend trend;
   trend.compared_cases = steady.size();
+  std::vector<Times> times;
+  for (const RunResults& run : runs) {
+    trend.names.push_back(run.name());
+    trend.begun.push_back(run.begun());
+    trend.tallies.push_back(run.record.tally());
+    times.push_back(times_of(run, steady));
+  }
+  const Times usual = usual_times(times);
   std::map<std::string, PhaseTrend> phases;
+  std::map<std::string, std::vector<double>> at_pace;
   for (size_t i = 0; i < runs.size(); ++i) {
-    trend.names.push_back(runs[i].name());
-    trend.begun.push_back(runs[i].begun());
-    trend.tallies.push_back(runs[i].record.tally());
-    for (const auto& [phase, value] : medians_of(runs[i], steady)) {
-      PhaseTrend& one = phases[phase];
-      one.phase = phase;
+    for (const auto& [name, values] : times[i]) {
+      PhaseTrend& one = phases[name];
+      one.phase = name;
       one.runs.push_back(i);
-      one.medians.push_back(value);
+      one.medians.push_back(median_of(values));
+      at_pace[name].push_back(one.medians.back() / pace_beside(name, times[i], usual));
     }
   }
   for (auto& [name, phase] : phases) {
-    phase.step = find_step(phase.medians);
+    phase.step = find_step(at_pace[name]);
     trend.phases.push_back(std::move(phase));
   }
   std::ranges::stable_sort(trend.phases, {}, [](const PhaseTrend& one) { return phase_rank(one.phase); });

@@ -27,7 +27,7 @@ struct PhaseTrend {
   std::string phase;
   std::vector<size_t> runs;     ///< index of each run
   std::vector<double> medians;  ///< over the cases that are compared, in ms
-  std::optional<Step> step;     ///< `at` counts in `medians`
+  std::optional<Step> step;     ///< `at` counts in `medians`; its levels are at the usual pace
 };
 
 struct Trend {
@@ -39,7 +39,8 @@ struct Trend {
 };
 
 /// Times are compared over the cases that passed in at least four of five runs, so that a case that comes or goes moves
-/// no curve. `runs` are in order.
+/// no curve. A step is looked for in what each run would have taken at the usual pace of the other phases, as compare()
+/// does: a night on a busy computer is no step. `runs` are in order.
 Trend trend_of(const std::vector<RunResults>& runs);
 
 /// The steps, a line each: "kexec: 1002 ms -> 1082 ms (+80 ms) since 2001-09-24T01:46:40Z (run r15)".
