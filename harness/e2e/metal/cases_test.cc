@@ -1,4 +1,5 @@
 // Do cases run on a lab's host as they do on the built-in machine: the same names, the same verdicts?
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
 
@@ -6,6 +7,7 @@
 
 #include "harness/base/text.h"
 #include "harness/e2e/metal/bench_test.h"
+#include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -109,11 +111,94 @@ TEST_F(MetalRun, CheckNamesTheDevicesThatTheHostLivesBy) {
   EXPECT_THAT(needed.out, HasSubstr("take it out of the inventory, at " + inventory.string()));
 }
 
+/// The TOML that the README's section on real hosts shows, block by block.
+std::string toml_in_readme() {
+  const std::string readme = *read_file(source_dir() / "README.md");
+  const size_t from = readme.find("\n## Real hosts\n");
+  const size_t to = readme.find("\n### ", from);
+  EXPECT_NE(from, std::string::npos);
+  std::string toml;
+  for (const std::string_view line : split(std::string_view(readme).substr(from, to - from), '\n')) {
+    constexpr std::string_view kIndent = "        ";
+    if (line.starts_with(kIndent)) toml += fmt::format("{}\n", line.substr(kIndent.size()));
+    if (line.empty()) toml += '\n';
+  }
+  return toml;
+}
+
+/// What an inventory has behind the first "key = " after `table`.
+std::string value_in(const std::string& inventory, std::string_view table, std::string_view key) {
+  const size_t from = inventory.find(fmt::format("{} = ", key), inventory.find(table));
+  if (from == std::string::npos) return {};
+  const size_t begin = from + key.size() + 3;
+  std::string value = inventory.substr(begin, inventory.find('\n', begin) - begin);
+  std::erase(value, '"');
+  return value;
+}
+
+/// Puts this host's own words in the place of the README's.
+void put(std::string& text, std::string_view shown, const std::string& ours) {
+  ASSERT_NE(text.find(shown), std::string::npos) << "the README no longer shows " << shown;
+  for (size_t at = text.find(shown); at != std::string::npos; at = text.find(shown, at + ours.size())) {
+    text.replace(at, shown.size(), ours);
+  }
+}
+
+/// The words of a command line that the README asks for.
+std::string consoles_and_iommu(std::string_view command_line) {
+  std::string wanted;
+  for (const std::string_view word : split(trim(command_line), ' ')) {
+    const bool is_wanted = word.starts_with("console=") || word.find("iommu=") != std::string_view::npos;
+    if (is_wanted) wanted += (wanted.empty() ? "" : " ") + std::string(word);
+  }
+  return wanted;
+}
+
+/// From an empty file to a green check and a case that passes: only names, ports and the device are this lab's.
+TEST_F(MetalRun, TheReadmesSixStepsLeadToAGreenCheckAndARun) {
+  const TempDir home = *TempDir::create("holdfast-lab-engineer");
+  const std::string ours = *read_file(lab_->inventory());
+  const std::string port = value_in(ours, "[host.ssh]", "port");
+  const auto shell = [&](const std::string& command) {
+    auto output = run({.argv = {"sh", "-ec", command}}, Deadline::after(Millis(120'000)));
+    EXPECT_TRUE(output.ok() && output->status.code == 0) << command << "\n" << (output ? output->err : output.error().what);
+    return output ? std::string(trim(output->out)) : std::string();
+  };
+
+  EXPECT_THAT(lab_->ssh("readlink /sys/class/net/*/device/driver").out, HasSubstr("virtio_net"));
+  shell(fmt::format("install -D -m 600 {} {}/.ssh/lab", (lab_->folder() / "id_ed25519").string(), home.path().string()));
+  const std::string scanned = shell(fmt::format("ssh-keyscan -p {} -t ed25519 127.0.0.1 2>/dev/null", port));
+  const std::string host_key = scanned.substr(std::min(scanned.find("ssh-ed25519 "), scanned.size()));
+  EXPECT_THAT(lab_->ssh("cat /etc/ssh/ssh_host_ed25519_key.pub").out, HasSubstr(host_key));
+  const std::string append = consoles_and_iommu(lab_->ssh("cat /proc/cmdline").out);
+  EXPECT_THAT(append, HasSubstr("console=ttyS0"));
+  shell(fmt::format("install -D -m 600 /dev/stdin {}/.config/holdfast/n07-bmc < {}", home.path().string(),
+                    (lab_->host_folder() / "bmc_password").string()));
+
+  std::string toml = toml_in_readme();
+  put(toml, "kernel = \"lab\"", "kernel = \"reference\"\ntime_scale = 3.0");
+  put(toml, "console=ttyS1,115200 intel_iommu=on", append + " no_timer_check norandmaps");
+  put(toml, "address = \"n07.lab.example\"", fmt::format("address = \"127.0.0.1\"\nport = {}", port));
+  put(toml, "ssh-ed25519 AAAA...", host_key);
+  put(toml, "address = \"n07-bmc.lab.example\"",
+      fmt::format("address = \"127.0.0.1\"\nport = {}", value_in(ours, "[[host.power]]", "port")));
+  put(toml, "~/", home.path().string() + "/");
+  put(toml, "0000:3b:00.0", "0000:01:00.0");
+  put(toml, "model = \"e810\"", "model = \"e1000e\"");
+  const std::filesystem::path inventory = home.path() / "lab.toml";
+  ASSERT_TRUE(write_file(inventory, toml));
+  const Output check = program_.run({"check", "--lab", inventory}, Millis(300'000));
+  EXPECT_EQ(check.status.code, 0) << toml << check.out << check.err;
+  for (const char* look : {"ssh", "console", "BMC"}) EXPECT_THAT(check.out, HasSubstr(look));
+  const Output passed = program_.run({"run", "--lab", inventory, "--filter", kHit}, Millis(900'000));
+  EXPECT_EQ(passed.status.code, 0) << passed.out << passed.err;
+  EXPECT_EQ(report_of(kHitReport).verdict, "passed");
+}
+
 /// Debian's systemd runs in both kernels, and the agent in a scope of its own.
 TEST_F(MetalRun, APreserveCasePassesInTheHostsOwnRootFileSystem) {
-  if (program_.run({"list", "kernels"}).out.find("\nrootfs ") == std::string::npos) {
-    GTEST_SKIP() << "needs: holdfast kernel build --config fixtures/kernel/rootfs.config --name rootfs";
-  }
+  ASSERT_THAT(program_.run({"list", "kernels"}).out, HasSubstr("\nrootfs "))
+      << "holdfast kernel build --config fixtures/kernel/rootfs.config --name rootfs";
   std::string text = *read_file(lab_->inventory());
   const std::string_view payload = "payload = \"initramfs\"\n";
   ASSERT_NE(text.find(payload), std::string::npos);
