@@ -128,7 +128,8 @@ Result<RunSettings> settings_for(const Program& program, const RunOptions& optio
   }
   std::ranges::copy(to_argv(from_anywhere(options.kernels), options.machine), std::back_inserter(settings.replay_argv));
   if (options.force) settings.replay_argv.emplace_back("--force");
-  if (options.timeout_scale != 1.0) settings.replay_argv.push_back(fmt::format("--timeout-scale={}", options.timeout_scale));
+  if (options.timeout_scale != 1.0)
+    settings.replay_argv.push_back(fmt::format("--timeout-scale={}", options.timeout_scale));
   if (options.soak > 0) {
     for (auto* argv : {&settings.case_argv, &settings.replay_argv}) {
       argv->push_back(fmt::format("--soak={}", options.soak));

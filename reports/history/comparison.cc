@@ -166,12 +166,12 @@ class PhaseComparison {
 
   static PhaseChange change_of(const std::string& phase, const Pair& pair, double pace) {
     const bool one_each = pair.before.size() == 1 && pair.after.size() == 1;
-    return {.what = pair.what,
-            .phase = phase,
-            .before_ms = pair.from(),
-            .after_ms = pair.to() / pace,
-            .basis = one_each ? "one time each"
-                              : fmt::format("{} and {} repeats", pair.before.size(), pair.after.size())};
+    return {
+        .what = pair.what,
+        .phase = phase,
+        .before_ms = pair.from(),
+        .after_ms = pair.to() / pace,
+        .basis = one_each ? "one time each" : fmt::format("{} and {} repeats", pair.before.size(), pair.after.size())};
   }
 
   static std::optional<PhaseChange> over_all(const std::string& phase, const Pairs& pairs, std::optional<double> pace) {
@@ -189,12 +189,12 @@ class PhaseComparison {
     const bool is_change = (change > 0 ? up : down) == std::max(up, down) && sign_test(up, down) < kChance &&
                            exceeds(from, from + change, pace ? kOverAll : kOverAllAtUnknownPace);
     if (!is_change) return std::nullopt;
-    return PhaseChange{.what = "all cases",
-                       .phase = phase,
-                       .before_ms = from,
-                       .after_ms = from + change,
-                       .basis = fmt::format("{} of {} cases {}", std::max(up, down), pairs.size(),
-                                            up > down ? "grew" : "shrank")};
+    return PhaseChange{
+        .what = "all cases",
+        .phase = phase,
+        .before_ms = from,
+        .after_ms = from + change,
+        .basis = fmt::format("{} of {} cases {}", std::max(up, down), pairs.size(), up > down ? "grew" : "shrank")};
   }
 
   std::map<std::string, Pairs> pairs_;
@@ -283,7 +283,8 @@ std::string comparison_text(const Comparison& comparison, const RunResults& a, c
   }
   if (std::abs(comparison.pace - 1) > kNotablePace) {
     text += fmt::format(
-        "\nB took {:.2f} times as long as A in all that is not the way to the next kernel: the computer, or the kernels\n"
+        "\nB took {:.2f} times as long as A in all that is not the way to the next kernel: the computer, or the "
+        "kernels\n"
         "themselves, are {}. Phases are compared at that pace.\n",
         comparison.pace, comparison.pace > 1 ? "slower" : "faster");
   }

@@ -71,7 +71,8 @@ std::vector<Recorded> recorded_runs() {
 /// As if each kernel that comes up took kGrowth longer.
 Recorded grown(Recorded run) {
   for (CaseSettled& one : run) {
-    const auto kexecs = std::ranges::count_if(one.milestones, [](const auto& of) { return of.first.starts_with("exec"); });
+    const auto kexecs =
+        std::ranges::count_if(one.milestones, [](const auto& of) { return of.first.starts_with("exec"); });
     if (one.phases.contains("kexec")) one.phases["kexec"] += kexecs * kGrowth;
     for (auto& [key, at] : one.milestones) at += waits_for_next_kernel(key) ? kGrowth : milliseconds(0);
   }
@@ -108,8 +109,8 @@ class RecordedRuns : public sample::Runs {
 
 TEST_F(RecordedRuns, OfOneKernelShowNoStep) {
   for (const PhaseTrend& phase : trend_of(results_of(recorded_)).phases) {
-    EXPECT_FALSE(phase.step) << phase.phase << ": " << phase.step->before << " -> " << phase.step->after << " ms at run "
-                             << phase.step->at;
+    EXPECT_FALSE(phase.step) << phase.phase << ": " << phase.step->before << " -> " << phase.step->after
+                             << " ms at run " << phase.step->at;
   }
 }
 
@@ -161,9 +162,8 @@ TEST_F(RecordedRuns, ComparedWithOneThatTakesLongerSayBlackoutAndHowMuch) {
     for (size_t a = 0; a < before.size(); ++a) {
       if (a == b) continue;
       const auto phases = compare(before[a], after).phases;
-      const auto blackout = std::ranges::find_if(phases, [](const PhaseChange& one) {
-        return one.what == "all cases" && one.phase == "milestone agent";
-      });
+      const auto blackout = std::ranges::find_if(
+          phases, [](const PhaseChange& one) { return one.what == "all cases" && one.phase == "milestone agent"; });
       ++pairs;
       seen += blackout != phases.end() && blackout->after_ms > blackout->before_ms ? 1 : 0;
     }
@@ -174,7 +174,8 @@ TEST_F(RecordedRuns, ComparedWithOneThatTakesLongerSayBlackoutAndHowMuch) {
 TEST_F(RecordedRuns, ReadFromTheirFoldersGiveTheSameTrend) {
   for (size_t i = 0; i < recorded_.size(); ++i) {
     std::vector<std::vector<Event>> cases;
-    for (const CaseSettled& one : i < kSince ? recorded_[i] : grown(recorded_[i])) cases.push_back(sample::crossed(one));
+    for (const CaseSettled& one : i < kSince ? recorded_[i] : grown(recorded_[i]))
+      cases.push_back(sample::crossed(one));
     write_run(fmt::format("r{}", i), static_cast<int>(i), cases);
   }
   const auto trend = report_trend({path()}, path() / "trend.html");

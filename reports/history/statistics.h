@@ -18,8 +18,8 @@ double spread(const std::vector<double>& values);
 /// way. (A spread of few values that jump between two levels is 0; the pairs show them.)
 bool levels_differ(const std::vector<double>& before, const std::vector<double>& after);
 
-/// What a pace is taken from, the median of ratios of times: so many of them, each of times of at least so many ms; shorter
-/// ones are of too few milliseconds for a ratio.
+/// What a pace is taken from, the median of ratios of times: so many of them, each of times of at least so many ms;
+/// shorter ones are of too few milliseconds for a ratio.
 inline constexpr size_t kEnoughForPace = 8;
 inline constexpr double kLeastForPace = 20;
 

@@ -161,12 +161,14 @@ TEST_F(MetalRun, TheReadmesSixStepsLeadToAGreenCheckAndARun) {
   const std::string port = value_in(ours, "[host.ssh]", "port");
   const auto shell = [&](const std::string& command) {
     auto output = run({.argv = {"sh", "-ec", command}}, Deadline::after(Millis(120'000)));
-    EXPECT_TRUE(output.ok() && output->status.code == 0) << command << "\n" << (output ? output->err : output.error().what);
+    EXPECT_TRUE(output.ok() && output->status.code == 0) << command << "\n"
+                                                         << (output ? output->err : output.error().what);
     return output ? std::string(trim(output->out)) : std::string();
   };
 
   EXPECT_THAT(lab_->ssh("readlink /sys/class/net/*/device/driver").out, HasSubstr("virtio_net"));
-  shell(fmt::format("install -D -m 600 {} {}/.ssh/lab", (lab_->folder() / "id_ed25519").string(), home.path().string()));
+  shell(
+      fmt::format("install -D -m 600 {} {}/.ssh/lab", (lab_->folder() / "id_ed25519").string(), home.path().string()));
   const std::string scanned = shell(fmt::format("ssh-keyscan -p {} -t ed25519 127.0.0.1 2>/dev/null", port));
   const std::string host_key = scanned.substr(std::min(scanned.find("ssh-ed25519 "), scanned.size()));
   EXPECT_THAT(lab_->ssh("cat /etc/ssh/ssh_host_ed25519_key.pub").out, HasSubstr(host_key));
