@@ -70,6 +70,7 @@ make_host() {
     "$2" "$1" "$2" "$2" "$3" "$2" "$2"; }
   {
     put_file "$dir/host_key" /etc/ssh/ssh_host_ed25519_key 600
+    put_file "$dir/host_key.pub" /etc/ssh/ssh_host_ed25519_key.pub 644
     put_file "$dir/../id_ed25519.pub" /root/.ssh/authorized_keys 600
     put_file "$dir/hostname" /etc/hostname 644
     put_file "$dir/machine-id" /etc/machine-id 444
