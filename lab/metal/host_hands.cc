@@ -58,7 +58,7 @@ class HostHands : public HostCare {
     const size_t before = means.console_mark ? means.console_mark() : 0;
     auto home = restart(deadline.at_most(scaled(kRestart)));
     const Deadline until = deadline.at_most(scaled(kStableLimit));
-    if (home) home = restart_is_proven() ? stable_up(until) : up_after_reset(means, before, until);
+    if (home) home = restart_is_proven() ? up_unless_stuck(means, before, until) : up_after_reset(means, before, until);
     const std::string by = std::exchange(restarted_by_, {});
     if (by.empty() || (!home && home.error().kind == "stopped")) return home;
     tell({.rung = "way home by " + by,

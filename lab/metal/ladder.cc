@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "harness/base/text.h"
+#include "harness/crash/crash.h"
 
 namespace holdfast::lab {
 namespace {
@@ -129,7 +131,10 @@ class Climb {
     return deadline_.at_most(scaled(limit->limit));
   }
 
-  bool climb(Rung rung, const std::string& by, const Act& act) { return climb(rung, by, act, means_.stable_up); }
+  bool climb(Rung rung, const std::string& by, const Act& act) {
+    const size_t before = means_.console_mark ? means_.console_mark() : 0;
+    return climb(rung, by, act, [&](const Deadline& within) { return up_unless_stuck(means_, before, within); });
+  }
   bool climb(Rung rung, const std::string& by, const Act& act, const Act& stable_up) {
     if (over()) return false;
     const auto began = Deadline::Clock::now();
@@ -161,6 +166,16 @@ class Climb {
   std::string story_;
 };
 
+/// What a kernel that came up since then says of not going on, if it does.
+std::optional<CrashFinding> stuck_since(const LadderMeans& means, size_t console_before) {
+  constexpr std::array<std::string_view, 5> kStuck{"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "panic"};
+  const auto findings = find_crashes(means.console_since(console_before),
+                                     {{.phase = {}, .start = LogMark::Start::kPowerOn, .since = {}}});
+  const auto found = std::ranges::find_if(
+      findings, [&](const CrashFinding& one) { return std::ranges::find(kStuck, one.kind) != kStuck.end(); });
+  return found == findings.end() ? std::nullopt : std::optional(*found);
+}
+
 }  // namespace
 
 std::string_view to_string(Rung rung) { return std::ranges::find(kRungLimits, rung, &RungLimit::rung)->name; }
@@ -173,10 +188,28 @@ Result<void> up_after_reset(const LadderMeans& means, size_t console_before, con
     const Deadline slice = silent.at_most(std::min(patience, kSlice));
     auto up = means.stable_up(slice);
     if (up || !slice.expired()) return up;
-    if (means.console_mark() > console_before) return means.stable_up(deadline);
+    if (means.console_mark() > console_before) return up_unless_stuck(means, console_before, deadline);
   }
   return lab_error("no-effect", fmt::format("no sign of life {} s after the reset: neither on the console nor by ssh",
                                             std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
+}
+
+Result<void> up_unless_stuck(const LadderMeans& means, size_t console_before, const Deadline& deadline) {
+  if (!means.console_mark || !means.console_since) return means.stable_up(deadline);
+  const Millis patience = scaled_by(means, means.stuck_patience);
+  while (true) {
+    const Deadline slice = deadline.at_most(std::min(patience, kSlice));
+    auto up = means.stable_up(slice);
+    if (up || !slice.expired() || deadline.expired()) return up;
+    const auto stuck = stuck_since(means, console_before);
+    if (!stuck) continue;
+    const Deadline last = deadline.at_most(patience);
+    up = means.stable_up(last);
+    if (up || !last.expired()) return up;
+    return lab_error("stuck",
+                     fmt::format("the host's own system does not come up, and its console says: {}", stuck->title))
+        .with("console", stuck->excerpt);
+  }
 }
 
 Result<void> recover(const LadderMeans& means, const Deadline& deadline) { return Climb(means, deadline).run(); }

@@ -35,6 +35,8 @@ inline constexpr Millis kStableLimit{600'000};
 
 /// From a reset to the first byte on the console: boards train their memory before their firmware says a word.
 inline constexpr Millis kSignOfLife{120'000};
+/// A stable system whose kernel says that it is stuck has so long to come up after all.
+inline constexpr Millis kStuckPatience{60'000};
 std::string_view to_string(Rung rung);
 
 /// What came of a rung.
@@ -66,11 +68,16 @@ struct LadderMeans {
   Millis key_pause{2000};            ///< between sysrq keys: sync and remount take their time
   Millis reaction{5'000};            ///< for the console to say something after them
   Millis sign_of_life{kSignOfLife};  ///< for the console to say something after a reset
+  Millis stuck_patience{kStuckPatience};
 };
+
+/// Waits for the stable system, unless its console says since `console_before` that a task, a CPU or RCU is stuck or
+/// that it has panicked: then for a while only (stuck_patience). Errors: lab.stuck, with what it says; stable_up's.
+Result<void> up_unless_stuck(const LadderMeans& means, size_t console_before, const Deadline& deadline);
 
 /// Waits for the stable system after a reset, of which a BMC's word is no proof: as long as the console has said
 /// nothing behind `console_before`, it is looked for a while only (sign_of_life). Errors: lab.no-effect: no sign of
-/// life; stable_up's.
+/// life; as up_unless_stuck().
 Result<void> up_after_reset(const LadderMeans& means, size_t console_before, const Deadline& deadline);
 
 /// Climbs until the stable system is up. A host that is off is switched on first. Errors: lab.unrecovered, with what

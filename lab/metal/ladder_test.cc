@@ -176,6 +176,52 @@ TEST_F(LadderTest, AHostThatSpeaksAfterAResetHasAllItsTime) {
   EXPECT_EQ(looks, 2);
 }
 
+constexpr const char* kStuckBoot =
+    "[    0.000000] Linux version 6.1.0\r\n"
+    "[  242.627736] INFO: task swapper/0:1 blocked for more than 120 seconds.\r\n"
+    "[  242.628207]       Not tainted 6.1.0 #1\r\n";
+
+TEST_F(LadderTest, AStableSystemThatSaysThatItIsStuckIsNotWaitedForToTheEnd) {
+  ssh_ = kernel_reacts_ = false;
+  means_.stuck_patience = Millis(20);
+  lab_.cure = "bmc on";
+  means_.stable_up = [this](const Deadline& deadline) -> Result<void> {
+    if (lab_.healed) return {};
+    lab_.console += kStuckBoot;
+    return waits(deadline);
+  };
+  ASSERT_TRUE(climb());
+  EXPECT_THAT(rungs(), ElementsAre("ssh reboot", "sysrq", "chassis reset (bmc)", "power cycle (bmc)"));
+  EXPECT_THAT(reports_[2].why, HasSubstr("lab.stuck: the host's own system does not come up, and its console says: "
+                                         "INFO: task swapper/0:1 blocked"));
+}
+
+/// The control of the one above: it has said so, and gets over it.
+TEST_F(LadderTest, AStableSystemThatWasStuckForAWhileIsUp) {
+  means_.stuck_patience = Millis(20);
+  int looks = 0;
+  means_.stable_up = [&](const Deadline& deadline) -> Result<void> {
+    lab_.console += kStuckBoot;
+    return ++looks == 3 ? Result<void>() : waits(deadline);
+  };
+  EXPECT_FALSE(up_unless_stuck(means_, 0, Deadline::after(std::chrono::seconds(60))));
+  looks = 1;
+  EXPECT_TRUE(up_unless_stuck(means_, 0, Deadline::after(std::chrono::seconds(60))));
+}
+
+/// Nor is one that only takes its time, or that was stuck before the restart.
+TEST_F(LadderTest, ASlowStableSystemHasAllItsTime) {
+  means_.stuck_patience = Millis(20);
+  lab_.console = kStuckBoot;
+  const size_t before = lab_.console.size();
+  int looks = 0;
+  means_.stable_up = [&](const Deadline& deadline) -> Result<void> {
+    lab_.console += "[  OK  ] Started something\r\n";
+    return ++looks == 5 ? Result<void>() : waits(deadline);
+  };
+  EXPECT_TRUE(up_unless_stuck(means_, before, Deadline::after(std::chrono::seconds(60))));
+}
+
 TEST_F(LadderTest, AHostThatIsUpWhileItsConsoleIsSilentIsUp) {
   ssh_ = kernel_reacts_ = false;
   lab_.cure = "bmc reset";
@@ -298,6 +344,7 @@ TEST_F(LadderTest, EndsWhenStopped) {
 }
 
 TEST_F(LadderTest, BoundsFollowTheHostsTimeScale) {
+  means_.console_mark = {};  // with a console it is looked at in between
   means_.time_scale = 3;
   means_.stable_up = [&](const Deadline& deadline) -> Result<void> {
     EXPECT_GT(deadline.remaining(), kStableLimit * 2);
