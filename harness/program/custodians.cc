@@ -3,6 +3,7 @@
 
 #include "harness/base/file.h"
 #include "harness/program/program.h"
+#include "lab/lease/left_leases.h"
 #include "lab/metal/host_custody.h"
 #include "lab/metal/host_hands.h"
 #include "lab/passthrough/passthrough_custody.h"
@@ -60,7 +61,13 @@ Result<Custodians> custodians_for(const std::vector<Machine>& machines, const la
 
 Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab& lab, const Deadline& deadline) {
   constexpr Millis kPatience{180'000};
-  const auto lease = lab::Lease::take(lab.place(host.name), {.purpose = "holdfast check"}, lab.timing, deadline);
+  const lab::LeasePlace place = lab.place(host.name);
+  if (lab::is_left(place, TRY(lab::Owner::self()))) {
+    return std::vector<Finding>{
+        {Finding::State::kMissing, "host", "held by a process that is gone: a test kernel may still run there",
+         "`holdfast check --clean --lab INVENTORY` brings it back, and so does the next run on it"}};
+  }
+  auto lease = lab::Lease::take(place, {.purpose = "holdfast check"}, lab.timing, deadline);
   if (!lease && lease.error().kind == "leased") {
     return std::vector<Finding>{{Finding::State::kLimits, "host", lease.error().what, lease.error().hint}};
   }
@@ -68,9 +75,12 @@ Result<std::vector<Finding>> look_at_host(const lab::Host& host, const lab::Lab&
   const TempDir folder = TRY(TempDir::create("holdfast-check"));
   const fs::path& dir = folder.path();
   Silence nobody;
-  return lab::look_at_host(host,
-                           {.runtime_dir = dir, .raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"},
-                           nobody, agent_path(), deadline.at_most(kPatience));
+  auto findings = lab::look_at_host(
+      host, {.runtime_dir = dir, .raw = dir / "raw", .lines = dir / "lines", .socket = dir / "socket"}, nobody,
+      agent_path(), deadline.at_most(kPatience));
+  // What somebody elsewhere left there is known by the lease alone; a look does not mend it.
+  if (!lease->taken_over().empty()) lease->abandon();
+  return findings;
 }
 
 Result<void> heal_host(const lab::Host& host, const lab::Lab& lab, EventSink& events, const Deadline& deadline,

@@ -172,10 +172,10 @@ class ReportTrouble {
 
 /// `kept`: events that the journal has already.
 Result<void> add_reports(Broadcast& sinks, Program& program, const RunSettings& settings, const RunOptions& options,
-                         const std::optional<size_t>& kept, reports::ExpectedTimes expected, ReportTrouble& trouble) {
+                         size_t kept, reports::ExpectedTimes expected, ReportTrouble& trouble) {
   const reports::OnTrouble tell = [&trouble](const Error& error) { trouble.tell(error); };
   std::unique_ptr<EventSink> journal = TRY(reports::Journal::open(settings.dir / "journal.jsonl", tell));
-  if (kept) journal = std::make_unique<reports::NewOnly>(std::move(journal), *kept);
+  if (kept > 0) journal = std::make_unique<reports::NewOnly>(std::move(journal), kept);
   sinks.add(std::move(journal));
   const auto record = std::make_shared<reports::RunRecord>();
   sinks.add(std::make_unique<reports::RecordKeeper>(record));
@@ -246,7 +246,7 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
   settings.rerun_interrupted = options.rerun_interrupted;
   if (own.left) settings.settled_before = own.left->settled;
   if (own.left) settings.begun_before = own.left->begun;
-  const auto kept = own.left ? std::optional(own.left->kept.size()) : std::nullopt;
+  const size_t kept = own.left ? own.left->kept.size() : 0;
   Broadcast sinks;
   ReportTrouble trouble(program);
   TRY(add_reports(sinks, program, settings, options, kept, std::move(expected), trouble));

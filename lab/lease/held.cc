@@ -153,6 +153,12 @@ Result<void> Lease::Held::tell_console(const std::filesystem::path& socket, cons
   return write_file_atomic(place_.lease(), to_json(record_));
 }
 
+void Lease::Held::abandon() {
+  end_threads();
+  const std::scoped_lock lock(mutex_);
+  released_ = true;
+}
+
 Result<void> Lease::Held::release(const Deadline& deadline) {
   end_threads();
   {

@@ -23,6 +23,7 @@ class Lease::Held {
 
   Result<void> tell_console(const std::filesystem::path& socket, const Deadline& deadline);
   Result<void> release(const Deadline& deadline);
+  void abandon();
   std::string lost_because() const;
 
   const LeasePlace& place() const { return place_; }

@@ -92,6 +92,7 @@ Result<void> Lease::tell_console(const std::filesystem::path& socket, const Dead
 }
 
 Result<void> Lease::release(const Deadline& deadline) { return held_->release(deadline); }
+void Lease::abandon() { held_->abandon(); }
 
 Result<void> Lease::check(const std::filesystem::path& file, uint64_t token, const LeaseClock& clock) {
   const LeasePlace place{.folder = file.parent_path(), .host = file.stem().string()};

@@ -55,6 +55,10 @@ class Lease {
   /// Errors: lab.lease-lost when somebody else holds it by now; lab.io.
   Result<void> release(const Deadline& deadline);
 
+  /// Lets go of it and leaves it as if its holder had died, for who takes the host next: it is not known what the
+  /// holder before left on it.
+  void abandon();
+
   /// For another process on the holder's machine: whether this token is the current one and has been renewed in time.
   /// Cheap: reads two small files. Errors: lab.lease-lost.
   static Result<void> check(const std::filesystem::path& file, uint64_t token,

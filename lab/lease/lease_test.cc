@@ -92,6 +92,15 @@ TEST_F(LeaseFiles, DestructionReleases) {
   EXPECT_TRUE(take());
 }
 
+TEST_F(LeaseFiles, AbandonedItStaysForWhoComesNext) {
+  {
+    auto lease = take();
+    ASSERT_TRUE(lease);
+    lease->abandon();
+  }
+  EXPECT_TRUE(std::filesystem::exists(place_.lease()));
+}
+
 TEST_F(LeaseFiles, IsLostWhenSomebodyReleasesItByForce) {
   auto lease = take();
   ASSERT_TRUE(lease);

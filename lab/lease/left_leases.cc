@@ -22,6 +22,9 @@ Result<void> drop(const LeasePlace& place, const Owner& self, const Deadline& de
   return clear_lease(place);
 }
 
+/// A virtual machine's has "@" and the computer's name in it (lease_name), which no host's name can have.
+bool is_hosts(const LeasePlace& place) { return place.host.find('@') == std::string::npos; }
+
 }  // namespace
 
 bool is_left(const LeasePlace& place, const Owner& self) {
@@ -38,10 +41,17 @@ std::vector<Leftover> left_leases(const fs::path& folder, const LeaseTiming& tim
     const LeasePlace place{.folder = folder, .host = entry->path().stem().string()};
     const auto standing = read_standing(place);
     if (!standing || !is_left(*standing, self)) continue;
-    left.push_back({.what = fmt::format("lease of {}", place.host),
-                    .whose = "was " + holder_text(*standing, timing.clock.wall()),
-                    .done = "given back",
-                    .clean = [place, self](const Deadline& deadline) { return drop(place, self, deadline); }});
+    Leftover lease{.what = fmt::format("lease of {}", place.host),
+                   .whose = "was " + holder_text(*standing, timing.clock.wall()),
+                   .done =
+                       "stays: it says that the host may be in a test kernel; whoever takes the host next brings it "
+                       "home, and so does `holdfast check --clean --lab INVENTORY`",
+                   .clean = {}};
+    if (!is_hosts(place)) {
+      lease.done = "given back";
+      lease.clean = [place, self](const Deadline& deadline) { return drop(place, self, deadline); };
+    }
+    left.push_back(std::move(lease));
   }
   std::ranges::sort(left, {}, &Leftover::what);
   return left;

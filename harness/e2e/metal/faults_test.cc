@@ -44,7 +44,21 @@ std::vector<std::string> words_with(const fs::path& inventory, const std::string
 }
 
 class MetalFaults : public Bench {};
-class MetalTroubles : public Bench {};
+class MetalTroubles : public Bench {
+ protected:
+  /// Leaves the host to a controller that dies while its test kernel runs; gives its process id.
+  pid_t kill_in_test_kernel() {
+    Process run = program_.start(run_words({}, kNext));
+    EXPECT_TRUE(comes_to(kNext, "snapshot"));
+    const auto family = descendants_of(run.pid());
+    ::kill(run.pid(), SIGKILL);
+    EXPECT_TRUE(all_gone(family));
+    end_of(run);
+    EXPECT_EQ(state(), "stale");
+    EXPECT_FALSE(at_home());
+    return run.pid();
+  }
+};
 
 /// Only the first of the two cases has a kernel B.
 TEST_F(MetalFaults, APanicOfKernelBIsSeenAtOnce) {
@@ -156,19 +170,27 @@ TEST_F(MetalTroubles, ASlowSshdIsWaitedFor) {
 }
 
 TEST_F(MetalTroubles, ControllerThatWasKilledIsFollowedAtOnce) {
-  Process run = program_.start(run_words({}, kNext));
-  ASSERT_TRUE(comes_to(kNext, "snapshot"));
-  const auto family = descendants_of(run.pid());
-  ::kill(run.pid(), SIGKILL);
-  EXPECT_TRUE(all_gone(family));
-  end_of(run);
-  EXPECT_EQ(state(), "stale");
-  EXPECT_FALSE(at_home());
-
+  const pid_t killed = kill_in_test_kernel();
   Process again = program_.start(run_words({}, kNext));
   EXPECT_EQ(end_of(again), 0) << said();
   EXPECT_EQ(report_of(kNextReport).verdict, "passed") << report_of(kNextReport).message;
-  EXPECT_THAT(said(), HasSubstr("pid " + std::to_string(run.pid())));
+  EXPECT_THAT(said(), HasSubstr("pid " + std::to_string(killed)));
+}
+
+/// Its test kernel has a host key of its own: a look must not take what says so away.
+TEST_F(MetalTroubles, CheckBringsHomeWhatAKilledControllerLeft) {
+  kill_in_test_kernel();
+  const Output look = program_.run({"check", "--lab", lab_->inventory()}, Millis(300'000));
+  EXPECT_EQ(look.status.code, 2) << look.out << look.err;
+  EXPECT_THAT(look.out, HasSubstr("held by a process that is gone"));
+  EXPECT_EQ(program_.run({"check", "--clean"}, Millis(300'000)).status.code, 0);
+  EXPECT_EQ(state(), "stale");
+
+  const Output clean = program_.run({"check", "--clean", "--lab", lab_->inventory()}, Millis(600'000));
+  EXPECT_EQ(clean.status.code, 0) << clean.out << clean.err;
+  EXPECT_THAT(clean.out, HasSubstr("brought back to its own system"));
+  EXPECT_TRUE(at_home());
+  EXPECT_EQ(state(), "free");
 }
 
 TEST_F(MetalTroubles, AnotherMachineIsLeftAlone) {
