@@ -48,6 +48,8 @@ struct RunOptions {
   int retry_infra = 0;
   int soak = 0;                     ///< live updates in a row in each case of the suite Soak; 0: the usual number
   std::filesystem::path plan = {};  ///< of a night, or empty
+  std::vector<std::string> until =
+      {};  ///< ends then: a time, or a span from its begin. Of this call: a resumed run has none
   bool failfast = false;
   bool force = false;  ///< takes devices of this machine that are in use
   double timeout_scale = 1.0;

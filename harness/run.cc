@@ -115,6 +115,15 @@ class Execution {
     if (taken) give_back(target, custody);
   }
 
+  /// What is not settled by now is skipped: there was no time for it.
+  void skip_rest(const Plan& plan, const std::string& reason) {
+    Verdict verdict = Verdict::from(cannot(reason));
+    verdict.type = kOutOfTimeType;
+    for (const PlannedCase& planned : plan.cases) {
+      if (!is_settled(planned)) skip(planned, verdict);
+    }
+  }
+
   Gate& gate() { return gate_; }
   Tally tally() const { return tally_; }
 
@@ -272,18 +281,30 @@ class Execution {
     finish(std::move(settled));
   }
 
-  void skip(const PlannedCase& planned, const std::string& reason) {
+  void skip(const PlannedCase& planned, const std::string& reason) { skip(planned, Verdict::from(cannot(reason))); }
+
+  void skip(const PlannedCase& planned, const Verdict& verdict) {
     finish({.suite = suite_of(planned),
             .target = planned.target,
             .id = planned.id,
-            .verdict = Verdict::from(cannot(reason)),
+            .verdict = verdict,
             .attempts = {},
             .phases = {},
             .replay = {}});
   }
 
+  bool is_settled(const PlannedCase& planned) {
+    const std::scoped_lock lock(mutex_);
+    const std::pair key(planned.target, planned.id);
+    return settled_.contains(key) || settings_.settled_before.contains(key);
+  }
+
   void finish(CaseSettled settled) {
     count(settled.verdict.outcome);
+    {
+      const std::scoped_lock lock(mutex_);
+      settled_.insert({settled.target, settled.id});
+    }
     hold_at(settled.id, "report", &stop_);
     gate_.on(std::move(settled));
   }
@@ -309,6 +330,7 @@ class Execution {
   std::mutex mutex_;
   Tally tally_;
   std::set<std::tuple<std::string, CaseId, int>> numbers_;
+  std::set<std::pair<std::string, CaseId>> settled_;
   std::atomic<bool> failed_ = false;
 };
 
@@ -338,7 +360,12 @@ int carry_out(const Plan& plan, const std::vector<TargetProfile>& targets, const
     }
   }
   execution.tell_stale();
-  RunEnded ended{.tally = execution.tally(), .interrupted = controller.stop.requested(), .exit_code = 0, .took = {}};
+  bool interrupted = controller.stop.requested();
+  if (const auto late = interrupted && settings.out_of_time ? settings.out_of_time() : std::nullopt) {
+    execution.skip_rest(plan, *late);
+    interrupted = false;
+  }
+  RunEnded ended{.tally = execution.tally(), .interrupted = interrupted, .exit_code = 0, .took = {}};
   ended.exit_code = exit_code(ended.tally, ended.interrupted);
   ended.took = std::chrono::duration_cast<Millis>(Deadline::Clock::now() - began);
   controller.events.on(ended);

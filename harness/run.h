@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,6 +56,10 @@ struct RunSettings {
   /// A case that was cut off while it ran is run again on machines in somebody's custody, too. Else it is settled as
   /// cut off there: what cut it off may be that the machine does not bear it.
   bool rerun_interrupted = false;
+
+  /// Asked when the run was stopped: why, when nobody but its time did that. Then what did not run is skipped for that
+  /// reason, and the run was not interrupted. May be empty.
+  std::function<std::optional<std::string>()> out_of_time = {};
 
   /// Those of a target; stops the program when there are none.
   const TargetSettings& of(const std::string& target) const { return targets.at(target); }

@@ -242,6 +242,25 @@ TEST_F(CarryOut, AStoppedRunReportsOnlyWhatWasDecided) {
   EXPECT_TRUE(witness_.ended);
 }
 
+TEST_F(CarryOut, ARunThatIsOutOfTimeSkipsTheRestAndWasNotInterrupted) {
+  settings_.settled_before[{"vm", {"Suite", "Case", "2"}}] = Outcome::kPassed;
+  settings_.out_of_time = [] { return std::optional<std::string>("out of time: 5 h"); };
+  script("if [ -e " + (dir_.path() / "second").string() + " ]; then sleep 60; fi\n: > " +
+         (dir_.path() / "second").string() + "\n" + ends_with(Verdict::passed()));
+  const std::jthread asks([&] {
+    while (!std::filesystem::exists(dir_.path() / "second")) wait_until(Deadline::after(Millis(5)));
+    wait_until(Deadline::after(Millis(200)));
+    stop_.request();
+  });
+  EXPECT_EQ(run(4), 0);
+  ASSERT_EQ(witness_.settled.size(), 3U) << "the one that passed, the one that was cut off, the one that never began";
+  EXPECT_EQ(witness_.settled[0].verdict.outcome, Outcome::kPassed);
+  for (const size_t at : {1U, 2U}) {
+    EXPECT_EQ(witness_.settled[at].verdict.type, "plan.budget");
+    EXPECT_EQ(witness_.settled[at].verdict.message, "out of time: 5 h");
+  }
+}
+
 /// A custody that does as its test says and remembers what it was asked for.
 class FakeCustody : public Custody {
  public:

@@ -48,4 +48,7 @@ int exit_code(const Tally& tally, bool interrupted);
 
 inline constexpr int kExitUsage = 2;
 
+/// Of what did not run because there was no time left for it.
+inline constexpr const char* kOutOfTimeType = "plan.budget";
+
 }  // namespace holdfast

@@ -34,6 +34,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{{"run", "--device", "e1000"}, "'e1000e"}, Mistake{{"run", "--target", "qemo"}, "'qemu'"},
                     Mistake{{"run", "--kernel", "/nonexistent/bzImage"}, "/nonexistent/bzImage"},
                     Mistake{{"run", "--kernel", "referense"}, "reference"},
+                    Mistake{{"run", "--until", "tomorrow"}, "'tomorrow' is neither a span of time nor a time"},
                     Mistake{{"run", "--modules", "/nonexistent/lib"}, "/nonexistent/lib"},
                     Mistake{{"run", "--lab", "/nonexistent/lab.toml"}, "/nonexistent/lab.toml"},
                     Mistake{{"list", "kases"}, "'cases'"}, Mistake{{"lab", "status"}, "--lab FILE"},

@@ -45,6 +45,10 @@ TEST(ParseOptions, APlanSaysItselfWhatRuns) {
   EXPECT_FALSE(parsed({"run", "--plan", "p", "--filter", "A.*"}).ok());
   EXPECT_FALSE(parsed({"run", "--plan", "p", "--target", "n07"}).ok());
   EXPECT_FALSE(parsed({"run", "--plan", "p", "--shard", "1/2"}).ok());
+  EXPECT_FALSE(parsed({"run", "--plan", "p", "--until", "5h"}).ok());
+  const auto limited = parsed({"run", "--until", "5h", "--until", "2031-05-17T06:00:00Z"});
+  ASSERT_TRUE(limited.ok());
+  EXPECT_THAT(std::get<RunOptions>(*limited).until, ElementsAre("5h", "2031-05-17T06:00:00Z"));
   const auto soak = parsed({"run", "--soak", "200"});
   ASSERT_TRUE(soak.ok());
   EXPECT_EQ(std::get<RunOptions>(*soak).soak, 200);

@@ -32,8 +32,8 @@ void add_plan(CLI::App& verb, std::filesystem::path& plan) {
   CLI::Option* option = verb.add_option("--plan", plan, "run what stands in a nightly plan, and tell what is new")
                             ->type_name("FILE")
                             ->group(kFurther);
-  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--shard",
-                            "--continue", "--resume"}) {
+  for (const char* other : {"--target", "--filter", "--device", "--repeat", "--failfast", "--ktap", "--soak", "--until",
+                            "--shard", "--continue", "--resume"}) {
     verb.get_option(other)->excludes(option);
   }
 }
@@ -73,6 +73,15 @@ void add_resume(CLI::App& verb, RunOptions& run) {
       ->group(kFurther);
 }
 
+void add_until(CLI::App& verb, std::vector<std::string>& until) {
+  verb.add_option(
+          "--until", until,
+          "end then, and skip what did not fit: a span from the begin, such as 5h, or a time as reports write it "
+          "(repeatable: the earliest counts)")
+      ->type_name("SPAN|TIME")
+      ->group(kFurther);
+}
+
 void add_run(CLI::App& app, Chosen& chosen) {
   const auto options = std::make_shared<RunOptions>();
   RunOptions& run = *options;
@@ -97,6 +106,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
       ->capture_default_str()
       ->group(kFurther);
   add_soak(verb, run.soak);
+  add_until(verb, run.until);
   verb.add_flag("--failfast", run.failfast, "start no further case after a kernel failure")->group(kFurther);
   verb.add_flag("--force", run.force, "take devices of this machine for passthrough though they are in use")
       ->group(kFurther);

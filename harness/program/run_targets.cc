@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "harness/scenario.h"
+
 namespace holdfast {
 namespace {
 
@@ -32,6 +34,13 @@ Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const R
     targets.push_back({.machine = std::move(machine), .kernels = *known});
   }
   return targets;
+}
+
+std::vector<CaseInfo> with_soak(std::vector<CaseInfo> cases, int soak) {
+  for (CaseInfo& one : cases) {
+    if (one.suite == "Soak" && soak > kUsualSoak) one.needs.timeout *= soak / kUsualSoak + 1;
+  }
+  return cases;
 }
 
 std::vector<Machine> machines_of(const std::vector<RunTarget>& targets) {

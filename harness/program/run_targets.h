@@ -28,6 +28,9 @@ struct RunTarget {
 Result<std::vector<RunTarget>> targets_of(std::vector<Machine> machines, const RunOptions& options,
                                           const OtherKernels& others, const Deadline& deadline);
 
+/// More live updates in a row take more time.
+std::vector<CaseInfo> with_soak(std::vector<CaseInfo> cases, int soak);
+
 std::vector<Machine> machines_of(const std::vector<RunTarget>& targets);
 
 /// "<release of A>..<release of B>", as suites are named.

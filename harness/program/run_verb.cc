@@ -19,9 +19,9 @@
 #include "harness/program/machines.h"
 #include "harness/program/own_folder.h"
 #include "harness/program/program.h"
+#include "harness/program/run_limit.h"
 #include "harness/program/run_targets.h"
 #include "harness/run.h"
-#include "harness/scenario.h"
 #include "harness/shard.h"
 #include "lab/inventory/inventory.h"
 #include "reports/artifacts.h"
@@ -217,14 +217,6 @@ Result<void> find_passed(std::vector<Machine>& machines, bool restore, Program& 
   return {};
 }
 
-/// More live updates take more time.
-std::vector<CaseInfo> with_soak(std::vector<CaseInfo> cases, int soak) {
-  for (CaseInfo& one : cases) {
-    if (one.suite == "Soak" && soak > kUsualSoak) one.needs.timeout *= soak / kUsualSoak + 1;
-  }
-  return cases;
-}
-
 /// A shard of which nothing is to be run is no reason to stop a pipeline, as long as others have something.
 int shard_exit_code(const Part& part, int code) {
   const bool nothing = code == 3 || code == 4;
@@ -233,7 +225,7 @@ int shard_exit_code(const Part& part, int code) {
 
 Result<int> carry_out_part(Program& program, const RunOptions& options, const Part& part,
                            const std::vector<RunTarget>& targets, const lab::Inventory& inventory,
-                           const OtherKernels& others) {
+                           const OtherKernels& others, const RunLimit& limit) {
   auto expected = expected_times(options.out, part.plan);  // before this run becomes the newest
   RunSettings settings = TRY(settings_for(program, options, targets, others));
   settings.properties.insert(part.properties.begin(), part.properties.end());
@@ -243,6 +235,7 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
   const OwnFolder own = TRY(open_own_folder(options, take_up_of(options, part, targets), program));
   settings.run_id = own.run_id;
   settings.dir = own.dir;
+  settings.out_of_time = [&limit] { return limit.out_of_time(); };
   settings.rerun_interrupted = options.rerun_interrupted;
   if (own.left) settings.settled_before = own.left->settled;
   if (own.left) settings.begun_before = own.left->begun;
@@ -254,7 +247,7 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
   OneAtATime events(all);
   const Custodians custodians = TRY(custodians_for(machines_of(targets), inventory, settings.dir, events));
   const int code =
-      carry_out(part.plan, profiles_of(machines_of(targets)), {settings, events, program.stop}, custodians);
+      carry_out(part.plan, profiles_of(machines_of(targets)), {settings, events, limit.stop()}, custodians);
   return trouble.exit_code(shard_exit_code(part, code));
 }
 
@@ -263,6 +256,7 @@ Result<int> carry_out_part(Program& program, const RunOptions& options, const Pa
 Result<int> run_verb(Program& program, const RunOptions& options) {
   if (!options.plan.empty()) return night_verb(program, options);
   if (!options.resume.empty()) return run_verb(program, TRY(options_of_run(options, program)));
+  const auto limit = TRY(RunLimit::start(options.until, program.stop));
   lab::Inventory inventory = TRY(lab::read_inventory(options.lab));
   for (lab::VirtualMachine& vm : inventory.vms) vm.passed.force = vm.passed.force || options.force;
   auto machines = TRY(chosen_machines(known_machines(inventory, options.machine, options.jobs), options.targets));
@@ -284,7 +278,7 @@ Result<int> run_verb(Program& program, const RunOptions& options) {
     return 3;
   }
   const Part part = TRY(part_for(options, std::move(plan), targets));
-  return carry_out_part(program, options, part, targets, inventory, others);
+  return carry_out_part(program, options, part, targets, inventory, others, *limit);
 }
 
 }  // namespace holdfast
