@@ -23,16 +23,24 @@ int available_mib(std::string_view meminfo) {
 
 }  // namespace
 
-int machines_at_once(int cores, std::string_view meminfo, int cpus_each, int memory_mib_each) {
-  const int by_cores = cores / std::max(1, cpus_each);
-  const int by_memory = available_mib(meminfo) / (memory_mib_each + kMachineOverheadMib);
+Capacity capacity_of(int cores, std::string_view meminfo) {
+  return {.cores = cores, .memory_mib = available_mib(meminfo)};
+}
+
+Capacity own_capacity() {
+  const auto meminfo = read_file("/proc/meminfo");
+  return capacity_of(static_cast<int>(std::thread::hardware_concurrency()),
+                     meminfo ? std::string_view(*meminfo) : std::string_view());
+}
+
+int machines_at_once(const Capacity& whole, int cpus_each, int memory_mib_each) {
+  const int by_cores = whole.cores / std::max(1, cpus_each);
+  const int by_memory = whole.memory_mib / (memory_mib_each + kMachineOverheadMib);
   return std::max(1, std::min(by_cores, by_memory));
 }
 
 int machines_at_once(int cpus_each, int memory_mib_each) {
-  const auto meminfo = read_file("/proc/meminfo");
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return machines_at_once(cores, meminfo ? std::string_view(*meminfo) : std::string_view(), cpus_each, memory_mib_each);
+  return machines_at_once(own_capacity(), cpus_each, memory_mib_each);
 }
 
 }  // namespace holdfast

@@ -5,7 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/base/digest.h"
 #include "harness/base/text.h"
+#include "harness/kernel/data_dir.h"
 #include "harness/kernel/work_tree.h"
 #include "tools/ctest/places.h"
 
@@ -73,6 +75,18 @@ std::string StandInTree::commit(const std::string& kernel) {
   static_cast<void>(run_git(dir_, {"commit", "--quiet", "--message", subject}, soon()).ok());
   const auto id = ask_git(dir_, {"rev-parse", "HEAD"}, soon());
   return id ? std::string(trim(*id)) : std::string();
+}
+
+void forget_kernel(const Program& program, const std::string& plan, const std::string& kernel) {
+  // As harness/program/night/kernels.cc names it.
+  const std::string name = fmt::format("night-{}-{}", sha256(plan + "\n" + kernel).substr(0, 8), kernel);
+  for (const std::string& one : {name, name + "-before"}) program.run({"kernel", "rm", one});
+  std::vector<fs::path> gone;
+  std::error_code failed;
+  for (fs::directory_iterator it(*cache_dir() / "packages", failed), end; !failed && it != end; it.increment(failed)) {
+    if (it->path().filename().string().starts_with(name + "-")) gone.push_back(it->path());
+  }
+  for (const fs::path& one : gone) fs::remove_all(one, failed);
 }
 
 }  // namespace holdfast::e2e

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/base/file.h"
+#include "harness/e2e/program.h"
 
 namespace holdfast::e2e {
 
@@ -32,5 +33,8 @@ class StandInTree {
   std::filesystem::path dir_;
   int commits_ = 0;
 };
+
+/// Removes what nights or submissions of a plan of that name have left of a kernel in the cache.
+void forget_kernel(const Program& program, const std::string& plan, const std::string& kernel);
 
 }  // namespace holdfast::e2e

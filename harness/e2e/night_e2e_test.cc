@@ -2,14 +2,17 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "fixtures/fake_mail_server.h"
-#include "harness/base/digest.h"
 #include "harness/base/text.h"
+#include "harness/e2e/eventually.h"
+#include "harness/e2e/kernel_history.h"
 #include "harness/e2e/program.h"
-#include "harness/kernel/data_dir.h"
-#include "tools/ctest/places.h"
 
 namespace holdfast::e2e {
 namespace {
@@ -22,56 +25,13 @@ using testing::Not;
 
 constexpr const char* kCase = "Preserve.DeviceKeepsItsAddress/e1000e";
 
-/// A tree of a kernel that "builds" in no time: its commits carry the image that comes of them.
-constexpr const char* kMakefile = R"(VERSION = 7
-PATCHLEVEL = 3
-SUBLEVEL = 4
-EXTRAVERSION =
-NAME = Night
-
-allnoconfig:
-	mkdir -p $(O)
-	cp $(KCONFIG_ALLCONFIG) $(O)/.config
-bzImage:
-	mkdir -p $(O)/arch/x86/boot
-	cp boot.image $(O)/arch/x86/boot/bzImage
-modules modules_install mrproper:
-	@true
-)";
-
 class Nights : public testing::Test {
  protected:
-  void SetUp() override {
-    fs::create_directories(tree() / "init");
-    ASSERT_TRUE(write_file(tree() / "Makefile", kMakefile));
-    ASSERT_TRUE(write_file(tree() / "Kconfig", "config PCI\n\tbool \"PCI\"\n"));
-    git({"init", "-q", "-b", "main"});
-  }
-
   /// What the nights of this test have put into the cache.
   void TearDown() override {
-    const std::string kernel = fmt::format("night-{}-main", sha256(night_ + "\nmain").substr(0, 8));
-    for (const std::string& name : {kernel, kernel + "-before"}) program_.run({"kernel", "rm", name});
-    const auto packages = *cache_dir() / "packages";
-    const std::string package = fmt::format("night-{}-deb", sha256(night_ + "\ndeb").substr(0, 8));
-    std::vector<fs::path> gone;
-    std::error_code failed;
-    for (fs::directory_iterator it(packages, failed), end; !failed && it != end; it.increment(failed)) {
-      if (it->path().filename().string().starts_with(package)) gone.push_back(it->path());
-    }
-    for (const fs::path& one : gone) fs::remove_all(one, failed);
+    for (const char* kernel : {"main", "deb"}) forget_kernel(program_, night_, kernel);
   }
 
-  fs::path tree() const { return dir_.path() / "linux"; }
-
-  std::string git(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), {"git", "-C", tree(), "-c", "user.name=t", "-c", "user.email=t@t"});
-    const auto output = holdfast::run({.argv = arguments}, Deadline::after(Millis(60'000)));
-    EXPECT_TRUE(output && output->status.success()) << (output ? output->err : "");
-    return output ? std::string(trim(output->out)) : "";
-  }
-
-  /// Of the stored kernel of that name.
   fs::path image_of(const std::string& kernel) const {
     const Output listed = program_.run({"kernel", "list", "--json"});
     const size_t named = listed.out.find("\"" + kernel + "\"");
@@ -81,7 +41,7 @@ class Nights : public testing::Test {
   }
 
   /// A package as Debian's kernels come in one.
-  fs::path package() const {
+  void package() const {
     const fs::path root = dir_.path() / "root";
     fs::create_directories(root / "boot");
     fs::create_directories(root / "DEBIAN");
@@ -89,23 +49,10 @@ class Nights : public testing::Test {
     EXPECT_TRUE(write_file(root / "DEBIAN/control",
                            "Package: linux-image-small\nVersion: 1\nArchitecture: amd64\nMaintainer: t <t@t>\n"
                            "Description: a kernel\n"));
-    const fs::path file = dir_.path() / "linux-image-small_1_amd64.deb";
     const auto built =
-        holdfast::run({.argv = {"dpkg-deb", "-Znone", "--build", root, file}}, Deadline::after(Millis(60'000)));
+        holdfast::run({.argv = {"dpkg-deb", "-Znone", "--build", root, dir_.path() / "linux-image-small_1_amd64.deb"}},
+                      Deadline::after(Millis(60'000)));
     EXPECT_TRUE(built && built->status.success()) << (built ? built->err : "");
-    return file;
-  }
-
-  /// A commit whose kernel is the stored one of that name.
-  std::string commit(const std::string& kernel, const std::string& what) const {
-    const fs::path image = image_of(kernel);
-    std::error_code failed;
-    fs::copy_file(image, tree() / "boot.image", fs::copy_options::overwrite_existing, failed);
-    EXPECT_FALSE(failed) << kernel << " " << image;
-    EXPECT_TRUE(write_file(tree() / "init/main.c", "/* " + what + " */\n"));
-    git({"add", "-A"});
-    git({"commit", "-qm", what});
-    return git({"rev-parse", "HEAD"});
   }
 
   /// lab/nightly/nightly.toml in small: the built-in machine, two quick cases, one kernel.
@@ -132,6 +79,13 @@ hosts = ["qemu"]
 cases = "LiveUpdate.MemfdKeepsItsBytes"
 
 [[entry]]
+name = "soak"
+kernels = ["main"]
+hosts = ["qemu"]
+cases = "Soak.*"
+soak = 2
+
+[[entry]]
 name = "smoke"
 kernels = ["main"]
 hosts = ["qemu"]
@@ -140,13 +94,6 @@ cases = "Preserve.DeviceKeepsItsAddress:LiveUpdate.MemfdKeepsItsBytes"
 append = "liveupdate_fault=oops-preserve"
 next_append = "liveupdate_fault=oops-preserve"
 budget = "5m"
-
-[[entry]]
-name = "soak"
-kernels = ["main"]
-hosts = ["qemu"]
-cases = "Soak.*"
-soak = 2
 
 [[entry]]
 name = "too-much"
@@ -178,11 +125,12 @@ argv = ["sh", "-c", "cat > $0/told; echo $HOLDFAST_EXIT_CODE > $0/code", "{}"]
   /// What it puts into the cache has names made of the plan's: those of tests that run side by side must differ.
   const std::string night_ = fmt::format("small-{}", ::getpid());
   Program program_;
+  StandInTree tree_{dir_.path() / "linux"};
   fake::MailServer server_;
 };
 
 TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
-  const std::string good = commit("reference", "all is well");
+  const std::string good = tree_.commit("reference");
   package();
   const fs::path file = plan();
   const Output first = night(file);
@@ -194,10 +142,14 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   const auto reports = read_junit(program_.junit());
   EXPECT_EQ(reports.at("Preserve.e1000e.DeviceKeepsItsAddress").verdict, "passed");
   EXPECT_EQ(reports.at("Addresses.PlainKexecMovesNothing").verdict, "skipped");
+  // Each is one case, and this computer has a core for both: the second does not wait for the first.
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_LT(first.out.find("soak main..main on qemu"), first.out.find("packed deb..deb: 1 passed")) << first.out;
+  }
   server_.forget();
 
-  commit("reference", "harmless");
-  const std::string bad = commit("faults", "preserve oopses");
+  tree_.commit("reference");
+  const std::string bad = tree_.commit("faults");
   const Output second = night(file);
   EXPECT_EQ(second.status.code, 1) << second.out << second.err;
   const std::string told = server_.mail();
@@ -205,7 +157,7 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
                           HasSubstr("New failures: 1 case in 1 group"), HasSubstr("kernel.oops "),
                           HasSubstr(std::string(kCase) + "  on qemu/main..main smoke"),
                           HasSubstr(good.substr(0, 12) + ".." + bad.substr(0, 12))));
-  const std::string command = "holdfast bisect --tree " + tree().string() + " --good " + good + " --bad " + bad +
+  const std::string command = "holdfast bisect --tree " + tree_.dir().string() + " --good " + good + " --bad " + bad +
                               " --filter " + kCase + " --target=qemu --append=liveupdate_fault=oops-preserve";
   EXPECT_THAT(told, HasSubstr(command));
   EXPECT_THAT(*read_file(dir_.path() / "told"), HasSubstr(command)) << "the plan's own command hears the same";
@@ -219,8 +171,38 @@ TEST_F(Nights, ARegressionInTheSecondIsMailedWithItsCaseFingerprintAndRange) {
   EXPECT_THAT(*read_file(dir_.path() / "site/index.html"), AllOf(HasSubstr("2 runs"), HasSubstr(kCase)));
 }
 
+TEST_F(Nights, AnInterruptEndsAllRunsAndTellsWhatTheyWere) {
+  ASSERT_TRUE(write_file(dir_.path() / "two.toml",
+                         "[[entry]]\nname = \"b\"\ncases = \"Soak.*\"\nsoak = 500\n"
+                         "[[entry]]\nname = \"a\"\ncases = \"Soak.*\"\nsoak = 500\n"));
+  Process night = program_.start({"run", "--plan", dir_.path() / "two.toml"});
+  const size_t runs = std::thread::hardware_concurrency() > 1 ? 2 : 1;
+  const auto machines = [&] {
+    return std::ranges::count_if(descendants_of(night.pid()), [](pid_t pid) {
+      const auto name = read_file(fmt::format("/proc/{}/comm", pid));
+      return name && name->starts_with("qemu-system");
+    });
+  };
+  ASSERT_TRUE(eventually([&] { return static_cast<size_t>(machines()) == runs || night.poll(); }))
+      << *read_file(program_.output_file());
+  ASSERT_FALSE(night.poll()) << *read_file(program_.output_file());
+  const auto started = descendants_of(night.pid());
+  night.signal_group(SIGINT);
+  const auto ended = night.wait(Deadline::after(Millis(120'000)));
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->code, 130) << *read_file(program_.output_file());
+  EXPECT_TRUE(all_gone(started));
+  for (const auto& [name, report] : read_junit(program_.junit())) {
+    EXPECT_EQ(report.verdict, "skipped") << name;
+    EXPECT_THAT(report.message, HasSubstr("the night was interrupted")) << name;
+  }
+  const std::string junit = *read_file(program_.junit());
+  EXPECT_LT(junit.find("usual..usual a"), junit.find("usual..usual b")) << "whichever ended first";
+  EXPECT_NE(junit.find("usual..usual b"), junit.npos);
+}
+
 TEST_F(Nights, AMistakeTouchesNothing) {
-  commit("reference", "all is well");
+  tree_.commit("reference");
   package();
   const Output wrong = night(plan("\n[[quarantine]]\ncase = \"x\"\n"));
   EXPECT_EQ(wrong.status.code, 2);

@@ -15,8 +15,14 @@ std::optional<Millis> NightBudget::left_of_night() const {
 }
 
 Millis NightBudget::used_by(const NightEntry& entry) const {
+  const std::scoped_lock lock(mutex_);
   const auto known = used_.find(entry.name);
   return known == used_.end() ? Millis(0) : known->second;
+}
+
+void NightBudget::used(const NightEntry& entry, Millis took) {
+  const std::scoped_lock lock(mutex_);
+  used_[entry.name] += took;
 }
 
 std::optional<Millis> NightBudget::left(const NightEntry& entry) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -10,7 +11,7 @@
 
 namespace holdfast::lab {
 
-/// Counts from when it is made. The clock can be another one in tests.
+/// Counts from when it is made. The clock can be another one in tests. Thread-safe.
 class NightBudget {
  public:
   using Now = Deadline::Clock::time_point (*)();
@@ -21,7 +22,7 @@ class NightBudget {
   /// Until when that is.
   Deadline deadline_for(const NightEntry& entry, const Stop& stop) const;
   /// A run of the entry has taken so long.
-  void used(const NightEntry& entry, Millis took) { used_[entry.name] += took; }
+  void used(const NightEntry& entry, Millis took);
   /// Why nothing more of the entry runs; nothing as long as there is time.
   std::optional<std::string> spent(const NightEntry& entry) const;
 
@@ -32,6 +33,7 @@ class NightBudget {
   Now now_;
   Deadline::Clock::time_point began_;
   std::optional<std::chrono::seconds> whole_;
+  mutable std::mutex mutex_;  ///< guards what follows
   std::map<std::string, Millis> used_;
 };
 

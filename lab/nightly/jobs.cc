@@ -87,6 +87,21 @@ std::string NightJob::suite(const std::string& target) const {
   return fmt::format("{}/{} {}", target, kernels(), entry->name);
 }
 
+std::optional<std::pair<std::string, std::string>> kernels_of_suite(const NightPlan& plan, const std::string& suite) {
+  const std::string target = suite.substr(0, suite.find('/'));
+  for (const NightKernel& kernel : plan.kernels) {
+    if (suite == "kernels/" + kernel.name) return std::pair(kernel.name, kernel.name);
+  }
+  for (const NightEntry& entry : plan.entries) {
+    for (const auto& [kernel, next] : pairs_of(plan, entry)) {
+      const NightJob job{.entry = &entry, .kernel = kernel, .next_kernel = next};
+      if (kernel == nullptr || job.suite(target) != suite) continue;
+      return std::pair(kernel->name, next == nullptr ? kernel->name : next->name);
+    }
+  }
+  return std::nullopt;
+}
+
 Result<std::vector<NightJob>> jobs_of(const NightPlan& plan, const std::vector<TargetProfile>& targets,
                                       const std::vector<std::string>& usual) {
   std::vector<NightJob> jobs;

@@ -1,7 +1,9 @@
 // Which runs does the plan of a night come to?
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/plan.h"
@@ -25,6 +27,10 @@ struct NightJob {
   /// What the results of the job on `target` are kept under: "n07/mainline..stock smoke".
   std::string suite(const std::string& target) const;
 };
+
+/// The names of the kernels that a suite of the plan's results is about, as NightJob::suite() or "kernels/<name>" has
+/// them; nothing when it is none, or about kernels that the plan does not name.
+std::optional<std::pair<std::string, std::string>> kernels_of_suite(const NightPlan& plan, const std::string& suite);
 
 /// In the order of the plan: entry by entry, then kernel by kernel, then next kernel by next kernel. `targets` are all
 /// that there are, `usual` the names of those that an entry without hosts means. Errors: harness.usage at its place for

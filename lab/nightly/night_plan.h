@@ -93,6 +93,7 @@ struct NightPlan {
   std::string name = "nightly";  ///< nights of one name are compared with each other
   std::string text = {};         ///< of the file, as it was read
   std::optional<std::chrono::seconds> budget = {};
+  int runs_at_once = 8;  ///< at most so many runs side by side
   std::vector<NightKernel> kernels = {};
   std::vector<NightEntry> entries = {};
   std::vector<KnownFailure> known_failures = {};

@@ -20,7 +20,7 @@ constexpr size_t kLargestFile = size_t{1} << 20;
 constexpr int64_t kLongestDays = 36'500;
 
 const Section kFile{"outside of all tables", {{"night"}, {"kernel"}, {"entry"}, {"quarantine"}, {"keep"}, {"report"}}};
-const Section kNight{"[night]", {{"name"}, {"budget"}}};
+const Section kNight{"[night]", {{"name"}, {"budget"}, {"runs_at_once"}}};
 const Section kKernel{"[[kernel]]",
                       {{"name"},
                        {"type"},
@@ -286,6 +286,7 @@ Result<NightPlan> parse_night_plan(std::string_view text, const std::string& nam
   if (const auto night = TRY(file.table("night", kNight))) {
     if (night->has("name")) plan.name = TRY(read_name(*night, "name"));
     plan.budget = TRY(read_span(*night, "budget"));
+    plan.runs_at_once = static_cast<int>(TRY(night->integer("runs_at_once", {1, 100}, plan.runs_at_once)));
   }
   TRY(read_lists(file, plan));
   if (const auto keep = TRY(file.table("keep", kKeep))) plan.keep = TRY(read_keep(*keep));

@@ -18,6 +18,7 @@ using testing::IsEmpty;
 constexpr const char* kWhole = R"([night]
 name = "lab-1"
 budget = "8h"
+runs_at_once = 3
 
 [[kernel]]
 name = "mainline"
@@ -92,6 +93,7 @@ TEST(NightPlan, IsReadAsItIsMeant) {
   EXPECT_EQ(plan->name, "lab-1");
   EXPECT_EQ(plan->text, kWhole);
   EXPECT_EQ(plan->budget, std::chrono::hours(8));
+  EXPECT_EQ(plan->runs_at_once, 3);
   ASSERT_EQ(plan->kernels.size(), 3U);
   EXPECT_EQ(plan->kernels[0].kind, NightKernel::Kind::kBranch);
   EXPECT_EQ(plan->kernels[0].tree, "/lab/linux");
@@ -167,6 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
                     below("[night]\nbudgte = \"1h\"", "4:1: unknown key 'budgte'; did you mean 'budget'?"),
                     below("[night]\nbudget = \"1 hour\"", "4:10: '1 hour' is no span of time", "2h"),
                     below("[night]\nbudget = 3600", "4:10: budget must be a string"),
+                    below("[night]\nruns_at_once = 0", "4:16: runs_at_once is 0; it must be from 1 to 100"),
                     below("[night]\nname = \"../x\"", "4:8: '../x' is no name"),
                     below("[keep]\nnights = 0", "4:10: nights is 0; it must be from 1 to 1000000"),
                     below("[keep]\ndays = -1", "4:8: days is -1; it must be from 1 to 36500"),
@@ -269,6 +272,18 @@ TEST(NightJobs, AreTheMatrixInTheOrderOfThePlan) {
   EXPECT_EQ(jobs->at(3).next_kernel, nullptr) << "to itself";
   EXPECT_EQ(jobs->at(4).folder(), "updates-mainline..debian");
   EXPECT_EQ(jobs->at(4).suite("n08"), "n08/mainline..debian updates");
+}
+
+TEST(NightJobs, AreFoundAgainByTheirSuites) {
+  const auto plan = parse_night_plan(kWhole, "/lab/nightly.toml");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(kernels_of_suite(*plan, "n08/mainline..debian updates"),
+            std::pair(std::string("mainline"), std::string("debian")));
+  EXPECT_EQ(kernels_of_suite(*plan, "n07/mine..mine smoke"), std::pair(std::string("mine"), std::string("mine")));
+  EXPECT_EQ(kernels_of_suite(*plan, "kernels/debian"), std::pair(std::string("debian"), std::string("debian")));
+  for (const char* other : {"n07/mainline..debian soak", "n07/7.3.4..7.3.4", "kernels/other", "kernels", ""}) {
+    EXPECT_EQ(kernels_of_suite(*plan, other), std::nullopt) << other;
+  }
 }
 
 TEST(NightJobs, RefuseAHostThatIsNotThere) {

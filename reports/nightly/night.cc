@@ -47,12 +47,13 @@ class NightLog {
 
   Result<JournalEvents> take() {
     TRY(add_results());
-    const auto now = log_.times.empty() ? WallClock::now() : log_.times.back();
+    // The runs are told one after another, and went on side by side: which was over last is not said by the order.
+    const auto now = log_.times.empty() ? WallClock::now() : *std::ranges::max_element(log_.times);
     for (const PreparedKernel& kernel : night_.kernels) add_kernel(kernel);
     for (const DoneJob& job : night_.jobs) add_rest(job);
     for (const std::string& warning : night_.warnings) add(Note{Note::Level::kWarning, warning});
     for (Event& event : log_.events) {
-      if (auto* settled = std::get_if<CaseSettled>(&event)) let_pass(*settled);
+      if (auto* settled = std::get_if<CaseSettled>(&event)) let_pass(*settled, night_.known);
     }
     log_.times.resize(log_.events.size(), now);
     RunStarted started{.run_id = night_.run_id,
@@ -61,11 +62,11 @@ class NightLog {
                        .skipped = 0,
                        .properties = night_.properties};
     for (const DoneJob& job : night_.jobs) started.planned += static_cast<int>(job.planned.size());
-    const auto first = log_.times.empty() ? now : log_.times.front();
+    const auto first = log_.times.empty() ? now : *std::ranges::min_element(log_.times);
     log_.times.insert(log_.times.begin(), night_.begun.value_or(first));
     log_.events.insert(log_.events.begin(), std::move(started));
     const Tally tally = record_of(log_).tally();
-    log_.times.push_back(log_.times.back());
+    log_.times.push_back(now);
     log_.events.push_back(RunEnded{.tally = tally,
                                    .interrupted = night_.interrupted,
                                    .exit_code = exit_code(tally, night_.interrupted),
@@ -127,18 +128,6 @@ class NightLog {
     }
   }
 
-  /// A failure that is known is told, with all that it rests on, and fails nothing.
-  void let_pass(CaseSettled& settled) const {
-    const Outcome outcome = settled.verdict.outcome;
-    if (!night_.known || (outcome != Outcome::kFailed && outcome != Outcome::kFlaky)) return;
-    const auto why = night_.known(settled.suite, settled);
-    if (!why) return;
-    settled.verdict.message =
-        fmt::format("known failure {}: {}: {}", *why, settled.verdict.type, settled.verdict.message);
-    settled.verdict.outcome = Outcome::kSkipped;
-    settled.verdict.type = kKnownFailure;
-  }
-
   Night night_;
   JournalEvents log_;
 };
@@ -171,6 +160,17 @@ std::string plan_of(const fs::path& folder) {
 }
 
 }  // namespace
+
+void let_pass(CaseSettled& settled, const KnownFailure& known) {
+  const Outcome outcome = settled.verdict.outcome;
+  if (!known || (outcome != Outcome::kFailed && outcome != Outcome::kFlaky)) return;
+  const auto why = known(settled.suite, settled);
+  if (!why) return;
+  settled.verdict.message =
+      fmt::format("known failure {}: {}: {}", *why, settled.verdict.type, settled.verdict.message);
+  settled.verdict.outcome = Outcome::kSkipped;
+  settled.verdict.type = kKnownFailure;
+}
 
 Result<JournalEvents> night_log(Night night) { return NightLog(std::move(night)).take(); }
 

@@ -25,7 +25,7 @@ inline constexpr const char* kNightBisect = "bisect.words";        ///< what els
 inline constexpr const char* kNightNoBisect = "bisect.cannot";     ///< why there is nothing to be told
 
 /// What was not run, or not judged, for a reason that the night knows.
-inline constexpr const char* kOutOfTime = "plan.budget";
+inline constexpr const char* kOutOfTime = kOutOfTimeType;
 inline constexpr const char* kKnownFailure = "plan.quarantine";
 
 /// One run of the night, or what came instead.
@@ -47,6 +47,10 @@ struct PreparedKernel {
 
 /// Says that a failure is known: until when and why; nothing when it is not.
 using KnownFailure = std::function<std::optional<std::string>(const std::string& suite, const CaseSettled& failed)>;
+
+/// Makes of a failure that is known a skip that says so: it is told with all that it rests on, and fails nothing.
+/// Without `known` nothing is.
+void let_pass(CaseSettled& settled, const KnownFailure& known);
 
 struct Night {
   std::string run_id;

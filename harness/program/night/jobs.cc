@@ -11,6 +11,8 @@
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
+#include "harness/capacity.h"
+#include "harness/other_kernel.h"
 
 namespace holdfast {
 namespace fs = std::filesystem;
@@ -21,14 +23,6 @@ constexpr Millis kStopLimit = std::chrono::minutes(10);
 
 const ReadyKernel* ready(const ReadyKernels& kernels, const lab::NightKernel* kernel) {
   return kernel == nullptr ? nullptr : &*kernels.at(kernel->name);
-}
-
-/// The kernel that is not there, and why; nothing when both are.
-const Error* trouble(const ReadyKernels& kernels, const lab::NightJob& job) {
-  for (const lab::NightKernel* kernel : {job.kernel, job.next_kernel}) {
-    if (kernel != nullptr && !kernels.at(kernel->name)) return &kernels.at(kernel->name).error();
-  }
-  return nullptr;
 }
 
 /// What else the bisection of a case of this run has to be told.
@@ -48,7 +42,7 @@ Properties facts_of(const lab::NightJob& job, const ReadyKernels& kernels, const
   Properties facts{{"night.entry", job.entry->name},
                    {"kernel.name", job.kernel == nullptr ? "usual" : job.kernel->name}};
   if (job.next_kernel != nullptr) facts[reports::kNightNextName] = job.next_kernel->name;
-  if (job.kernel == nullptr || trouble(kernels, job) != nullptr) return facts;
+  if (job.kernel == nullptr || missing_kernel(kernels, job) != nullptr) return facts;
   const ReadyKernel& a = *ready(kernels, job.kernel);
   const ReadyKernel* next = ready(kernels, job.next_kernel);
   const ReadyKernel& b = next == nullptr ? a : *next;
@@ -100,12 +94,36 @@ Result<Ended> run_it(std::vector<std::string> argv, const fs::path& log, const D
   return wait_for(process, deadline);
 }
 
+/// Of these cases, those on the target that need a machine.
+int to_run_on(const std::string& target, const Plan& plan) {
+  return static_cast<int>(std::ranges::count_if(plan.cases, [&](const PlannedCase& one) {
+    // What depends on kernels is seen when they are there.
+    return one.target == target && (one.skip_reason.empty() || one.info->needs.other_kernel);
+  }));
+}
+
 }  // namespace
 
-std::vector<std::string> run_argv(const lab::NightJob& job, const ReadyKernels& kernels, const RunOptions& options,
-                                  const fs::path& out) {
+Result<NightRun> planned(const lab::NightJob& job, const std::vector<TargetProfile>& all) {
   const lab::NightEntry& entry = *job.entry;
-  KernelOptions chosen = options.kernels;
+  std::vector<TargetProfile> targets;
+  for (const std::string& name : job.targets) targets.push_back(*std::ranges::find(all, name, &TargetProfile::name));
+  const auto make = [&](const Selection& selection) { return make_plan(all_cases(), targets, selection, {}); };
+  TRY_IN(entry.cases_at, make({.filter = entry.cases, .devices = {}}));
+  Plan plan = TRY_IN(entry.devices_at, make({.filter = entry.cases, .devices = entry.devices}));
+  if (!plan.cases.empty()) return NightRun{.job = job, .plan = std::move(plan)};
+  return usage_error(fmt::format("{}: no case matches '{}'", entry.cases_at, entry.cases))
+      .because("`holdfast list cases` shows them all");
+}
+
+const Error* missing_kernel(const ReadyKernels& kernels, const lab::NightJob& job) {
+  for (const lab::NightKernel* kernel : {job.kernel, job.next_kernel}) {
+    if (kernel != nullptr && !kernels.at(kernel->name)) return &kernels.at(kernel->name).error();
+  }
+  return nullptr;
+}
+
+KernelOptions kernels_for(const lab::NightJob& job, const ReadyKernels& kernels, KernelOptions chosen) {
   if (const ReadyKernel* a = ready(kernels, job.kernel)) {
     const ReadyKernel* next = ready(kernels, job.next_kernel);
     chosen.kernel = a->argument.empty() ? chosen.kernel : a->argument;
@@ -113,8 +131,32 @@ std::vector<std::string> run_argv(const lab::NightJob& job, const ReadyKernels& 
     chosen.next_kernel = next == nullptr ? chosen.kernel : next->argument;
     chosen.modules = a->modules;
   }
-  chosen.append = join_words({chosen.append, entry.append});
-  chosen.next_append = join_words({chosen.next_append, entry.next_append});
+  chosen.append = join_words({chosen.append, job.entry->append});
+  chosen.next_append = join_words({chosen.next_append, job.entry->next_append});
+  return chosen;
+}
+
+lab::NightClaim claim_of(const NightRun& run, const std::vector<Machine>& machines) {
+  lab::NightClaim claim;
+  if (run.job.entry->budget) claim.alone.insert("entry " + run.job.entry->name);
+  for (const std::string& target : run.job.targets) {
+    const Machine& machine = *std::ranges::find(machines, target, [](const Machine& one) { return one.profile.name; });
+    if (machine.host != nullptr) {
+      claim.alone.insert("host " + target);
+      continue;
+    }
+    if (is_undivided(machine)) claim.alone.insert("devices of this computer");
+    const int at_once = std::min(machine.profile.slots, to_run_on(target, run.plan));
+    claim.machines.cores += at_once * machine.vm.cpus;
+    claim.machines.memory_mib += at_once * (machine.vm.memory_mib + kMachineOverheadMib);
+  }
+  return claim;
+}
+
+std::vector<std::string> run_argv(const lab::NightJob& job, const ReadyKernels& kernels, const RunOptions& options,
+                                  const fs::path& out) {
+  const lab::NightEntry& entry = *job.entry;
+  const KernelOptions chosen = kernels_for(job, kernels, options.kernels);
   std::vector<std::string> argv{own_path().string(),
                                 "run",
                                 "--quiet",
@@ -133,7 +175,7 @@ std::vector<std::string> run_argv(const lab::NightJob& job, const ReadyKernels& 
   return argv;
 }
 
-reports::DoneJob carry_out(const NightRun& run, const ReadyKernels& kernels, Program& program,
+reports::DoneJob carry_out(const NightRun& run, const ReadyKernels& kernels, const Program& program,
                            const RunOptions& options, const fs::path& night, lab::NightBudget& budget) {
   const lab::NightEntry& entry = *run.job.entry;
   reports::DoneJob done;
@@ -148,7 +190,7 @@ reports::DoneJob carry_out(const NightRun& run, const ReadyKernels& kernels, Pro
     skip("the night was interrupted", "plan.interrupted");
     return done;
   }
-  if (const Error* error = trouble(kernels, run.job)) {
+  if (const Error* error = missing_kernel(kernels, run.job)) {
     skip("there is no kernel: " + error->what, "plan.kernel");
     return done;
   }

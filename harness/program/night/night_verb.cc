@@ -1,29 +1,31 @@
 // What does `holdfast run --plan` do?
 //
 // It reads the plan and looks at all that it names before anything is touched. Then the kernels are fetched and built,
-// and run after run is carried out in a process of its own (jobs.h), on all machines of its entry at once. After
-// each the night's own files are written anew, so that a night that is killed has told what it knew. At the end the
-// night is compared with those before it, and told (report.h).
+// and each run is carried out in a process of its own (jobs.h), on all machines of its entry at once; those that share
+// no host, and whose virtual machines this computer bears together, go side by side (lab/nightly/schedule.h). After
+// each the night's own files are written anew, in the order of the plan, so that a night that is killed has told what
+// it knew. At the end the night is compared with those before it, and told (report.h).
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
-#include <tuple>
 
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
 #include "harness/bisect/revisions.h"
-#include "harness/crash/fingerprint.h"
+#include "harness/capacity.h"
 #include "harness/listing.h"
 #include "harness/other_kernel.h"
 #include "harness/program/machines.h"
 #include "harness/program/night/jobs.h"
 #include "harness/program/night/kernels.h"
+#include "harness/program/night/known_failures.h"
 #include "harness/program/night/report.h"
 #include "lab/inventory/inventory.h"
 #include "lab/nightly/jobs.h"
 #include "lab/nightly/known.h"
+#include "lab/nightly/schedule.h"
 #include "reports/artifacts.h"
 
 namespace holdfast {
@@ -31,25 +33,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::chrono::sys_days today() { return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()); }
-
 std::vector<std::string> names_of(const std::vector<Machine>& machines) {
   std::vector<std::string> names;
   for (const Machine& machine : machines) names.push_back(machine.profile.name);
   return names;
-}
-
-/// Whatever the kernels will be: what a kernel cannot do is found out by the run itself.
-Result<NightRun> planned(const lab::NightJob& job, const std::vector<TargetProfile>& all) {
-  const lab::NightEntry& entry = *job.entry;
-  std::vector<TargetProfile> targets;
-  for (const std::string& name : job.targets) targets.push_back(*std::ranges::find(all, name, &TargetProfile::name));
-  const auto make = [&](const Selection& selection) { return make_plan(all_cases(), targets, selection, {}); };
-  TRY_IN(entry.cases_at, make({.filter = entry.cases, .devices = {}}));
-  Plan plan = TRY_IN(entry.devices_at, make({.filter = entry.cases, .devices = entry.devices}));
-  if (!plan.cases.empty()) return NightRun{.job = job, .plan = std::move(plan)};
-  return usage_error(fmt::format("{}: no case matches '{}'", entry.cases_at, entry.cases))
-      .because("`holdfast list cases` shows them all");
 }
 
 Result<std::vector<NightRun>> runs_of(const lab::NightPlan& plan, const RunOptions& options, const Deadline& deadline) {
@@ -59,7 +46,10 @@ Result<std::vector<NightRun>> runs_of(const lab::NightPlan& plan, const RunOptio
   const auto profiles = profiles_of(machines);
   std::vector<NightRun> runs;
   const auto jobs = TRY(lab::jobs_of(plan, profiles, names_of(usual)));
-  for (const lab::NightJob& job : jobs) runs.push_back(TRY(planned(job, profiles)));
+  for (const lab::NightJob& job : jobs) {
+    runs.push_back(TRY(planned(job, profiles)));
+    runs.back().claim = claim_of(runs.back(), machines);
+  }
   for (const lab::NightKernel& kernel : plan.kernels) TRY(check_kernel_of_night(kernel, deadline));
   return runs;
 }
@@ -108,46 +98,48 @@ class NightUnderWay {
                          {"program", fmt::format("holdfast {}", kVersion)},
                          {"command_line", shell_quote(program.argv)}};
     night_.warnings = lab::expired_rules(plan, today());
-    night_.known = [this](const std::string& suite, const CaseSettled& failed) {
-      const auto found = kernels_of_.find(suite);
-      lab::NightFailure failure{
-          .target = failed.target, .id = failed.id, .type = failed.verdict.type, .fingerprint = fingerprint_of(failed)};
-      if (found != kernels_of_.end()) std::tie(failure.kernel, failure.next_kernel) = found->second;
-      return lab::known_until(plan_, failure, today());
-    };
+    night_.known = known_failures_of(plan);
   }
   NightUnderWay(const NightUnderWay&) = delete;
   NightUnderWay& operator=(const NightUnderWay&) = delete;
 
   Result<void> go_through(const std::vector<NightRun>& runs) {
-    for (const NightRun& run : runs) {
-      for (const std::string& target : run.job.targets) kernels_of_[run.job.suite(target)] = names_of(run.job);
-    }
     prepare(runs);
-    for (const NightRun& run : runs) {
-      say(fmt::format("{} on {}", run.job.name(), join(run.job.targets, ", ")));
-      night_.jobs.push_back(carry_out(run, kernels_, program_, options_, dir_, budget_));
-      tell(night_.jobs.back());
-      TRY(write(/*last=*/&run == &runs.back()));
-    }
-    return {};
+    std::vector<lab::NightClaim> claims;
+    for (const NightRun& run : runs) claims.push_back(run.claim);
+    lab::NightSchedule schedule(std::move(claims), own_capacity(), plan_.runs_at_once);
+    night_.jobs.resize(runs.size());  // what is not over has nothing to tell yet
+    std::vector<reports::DoneJob> done(runs.size());
+    Result<void> written;
+    lab::carry_out_all(
+        schedule,
+        {.begins =
+             [&](size_t run) {
+               if (program_.stop.requested()) return;
+               say(fmt::format("{} on {}", runs[run].job.name(), join(runs[run].job.targets, ", ")));
+             },
+         .carry_out =
+             [&](size_t run) { done[run] = carry_out(runs[run], kernels_, program_, options_, dir_, budget_); },
+         .ended =
+             [&](size_t run) {
+               night_.jobs[run] = std::move(done[run]);
+               tell(runs[run].job.name(), night_.jobs[run]);
+               written = write(/*last=*/schedule.over());
+               if (!written && !schedule.over()) reports::print_error(program_.err, written.error());
+             }});
+    return written;
   }
 
  private:
-  static std::pair<std::string, std::string> names_of(const lab::NightJob& job) {
-    const std::string kernel = job.kernel == nullptr ? "" : job.kernel->name;
-    return {kernel, job.next_kernel == nullptr ? kernel : job.next_kernel->name};
-  }
-
   void say(const std::string& line) {
     if (options_.verbosity != Verbosity::kQuiet) program_.out.line(line);
   }
 
-  void tell(const reports::DoneJob& job) {
-    if (job.results) say(fmt::format("  {}", reports::sentence(job.results->record.tally())));
+  void tell(const std::string& name, const reports::DoneJob& job) {
+    if (job.results) say(fmt::format("{}: {}", name, reports::sentence(job.results->record.tally())));
     if (job.rest.outcome == Outcome::kPassed) return;
     const bool whole = job.results && job.results->record.tally().total() >= static_cast<int>(job.planned.size());
-    if (!whole) say(fmt::format("  not run: {}", job.rest.message));
+    if (!whole) say(fmt::format("{}: not run: {}", name, job.rest.message));
   }
 
   /// Those that a run needs, once each. What cannot be had is told, and its runs are skipped.
@@ -160,7 +152,6 @@ class NightUnderWay {
   }
 
   void prepare(const lab::NightKernel& kernel) {
-    kernels_of_["kernels/" + kernel.name] = {kernel.name, kernel.name};
     const auto began = Deadline::Clock::now();
     reports::Progress progress(program_.out, "kernel " + kernel.name);
     const ProgressSink show = [&](const Progress& now) {
@@ -217,7 +208,6 @@ class NightUnderWay {
   const Deadline::Clock::time_point began_ = Deadline::Clock::now();
   reports::Night night_;
   ReadyKernels kernels_;
-  std::map<std::string, std::pair<std::string, std::string>> kernels_of_;  ///< by suite
 };
 
 /// Tells where the night's junit.xml belongs as well.
