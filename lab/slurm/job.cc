@@ -1,6 +1,7 @@
 // What is asked of Slurm for one piece of work, and in which words?
 #include "lab/slurm/job.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,6 +30,11 @@ std::string log_pattern(const std::filesystem::path& log) {
   return pattern;
 }
 
+/// As sbatch reads it: the time of the computer that submits, to the second.
+std::string local_time(std::chrono::system_clock::time_point when) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}", fmt::localtime(std::chrono::system_clock::to_time_t(when)));
+}
+
 /// One of each: "n07:1,n08:1".
 std::string license_list(const std::vector<std::string>& licenses) {
   std::vector<std::string> each;
@@ -53,6 +59,7 @@ std::vector<std::string> sbatch_argv(const Job& job) {
   argv.push_back(fmt::format("--cpus-per-task={}", job.cpus));
   if (job.memory_mib > 0) argv.push_back(fmt::format("--mem={}M", job.memory_mib));
   argv.push_back(fmt::format("--time={}", job.limit.count()));
+  if (job.deadline) argv.push_back("--deadline=" + local_time(*job.deadline));
   argv.push_back(fmt::format("--signal=B:TERM@{}", kWarning.count()));
   if (!job.licenses.empty()) argv.push_back("--licenses=" + license_list(job.licenses));
   if (!job.exclude.empty()) argv.push_back("--exclude=" + join(job.exclude, ","));

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,11 @@ struct Job {
   std::string about;              ///< one line for who reads the script
   std::vector<std::string> argv;  ///< what it runs; kTaskNumber in a word stands for the task's number
   int tasks = 1;
-  int cpus = 1;                       ///< of each task
-  int memory_mib = 0;                 ///< of each task; 0: the cluster's default
-  std::chrono::minutes limit{60};     ///< of each task, after which Slurm ends it
+  int cpus = 1;                    ///< of each task
+  int memory_mib = 0;              ///< of each task; 0: the cluster's default
+  std::chrono::minutes limit{60};  ///< of each task, after which Slurm ends it
+  /// What waits is given up when it could not end by then, with all of its limit.
+  std::optional<std::chrono::system_clock::time_point> deadline = {};
   std::vector<std::string> licenses;  ///< one of each, while a task runs
   std::vector<std::string> exclude;   ///< nodes that it must not run on
   std::filesystem::path log;          ///< kTaskNumber in it likewise

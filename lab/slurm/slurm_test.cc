@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "harness/base/file.h"
 #include "harness/base/process.h"
 #include "harness/base/text.h"
@@ -80,6 +82,19 @@ TEST(Sbatch, IsToldOfLicencesNodesAndWhatComesBefore) {
   EXPECT_THAT(argv, Contains("--exclude=n07"));
   EXPECT_THAT(argv, Contains("--dependency=afterany:17:18")) << "whatever became of them";
   EXPECT_EQ(argv.back(), "--time=3") << "of two the last one counts";
+}
+
+TEST(Sbatch, IsToldUntilWhenItIsWorthABegin) {
+  Job job = sample_job();
+  std::tm day{};
+  day.tm_year = 2031 - 1900;
+  day.tm_mon = 4;
+  day.tm_mday = 17;
+  day.tm_hour = 6;
+  day.tm_isdst = -1;
+  job.deadline = std::chrono::system_clock::from_time_t(std::mktime(&day));
+  EXPECT_THAT(sbatch_argv(job), Contains("--deadline=2031-05-17T06:00:00")) << "in this computer's time zone";
+  EXPECT_THAT(sbatch_argv(sample_job()), Not(Contains(StartsWith("--deadline"))));
 }
 
 Plan plan_of(int cases, const std::string& target = "vm") {

@@ -13,9 +13,6 @@
 namespace holdfast::reports {
 namespace {
 
-constexpr const char* kShard = "shard";
-constexpr const char* kDeal = "shard.deal";
-
 std::string property(const MergeSource& run, const std::string& name) {
   const Properties& properties = run.head.started.properties;
   const auto found = properties.find(name);

@@ -8,6 +8,10 @@
 
 namespace holdfast::reports {
 
+// Properties of a run that is a shard.
+inline constexpr const char* kShard = "shard";
+inline constexpr const char* kDeal = "shard.deal";
+
 /// Makes runs ready to be merged. Gives a sentence for each shard that is missing.
 ///
 /// Shards: those of one deal (the same targets, kernels and number of shards) must have dealt the same cards, else a

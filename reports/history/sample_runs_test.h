@@ -96,6 +96,7 @@ class Runs : public testing::Test {
     RunStarted started = run_started(folder.string());
     started.run_id = id;
     started.properties["kernel.build_id"] = build_id_;
+    started.properties.insert(properties_.begin(), properties_.end());
     tell(started);
     Tally tally;
     for (const auto& events : cases) {
@@ -114,6 +115,7 @@ class Runs : public testing::Test {
   }
 
   std::string build_id_ = "cafecafecafe";
+  Properties properties_ = {};  ///< further ones of each run
 
  private:
   std::optional<TempDir> dir_;

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
 #include "harness/base/text.h"
 #include "harness/e2e/eventually.h"
+#include "harness/e2e/kernel_history.h"
 #include "harness/e2e/program.h"
 #include "harness/e2e/slurm/cluster.h"
 #include "harness/event_codec.h"
@@ -130,6 +132,74 @@ TEST(Slurm, ALostNodeLosesNothingAndDoublesNothing) {
   const auto settled = settled_in(submission);
   for (const auto& [name, times] : settled) EXPECT_EQ(times, 1) << name;
   EXPECT_EQ(settled.size(), expected.size());
+}
+
+TEST(Slurm, APlanIsKeptToItsKernelsItsTimeAndWhatIsKnown) {
+  const TempDir dir = *TempDir::create("holdfast-plan");
+  Program program;
+  StandInTree tree(dir.path() / "linux");
+  tree.commit("nobody-has-it");
+  tree.commit("faults");
+  const std::string name = fmt::format("submitted-{}", ::getpid());
+  ASSERT_TRUE(write_file(dir.path() / "night.toml", fmt::format(R"([night]
+name = "{}"
+budget = "30m"
+[[kernel]]
+name = "main"
+type = "branch"
+tree = "linux"
+branch = "main"
+[[kernel]]
+name = "gone"
+type = "branch"
+tree = "linux"
+branch = "main~1"
+[[entry]]
+name = "known"
+kernels = ["main"]
+devices = ["e1000e"]
+cases = "Preserve.DeviceKeepsItsAddress"
+append = "liveupdate_fault=oops-preserve"
+next_append = "liveupdate_fault=oops-preserve"
+[[entry]]
+name = "soak"
+kernels = ["main"]
+cases = "Soak.*"
+soak = 2
+[[entry]]
+name = "late"
+kernels = ["main"]
+cases = "Addresses.PlainKexecMovesNothing"
+budget = "1s"
+[[entry]]
+name = "unbuilt"
+kernels = ["gone"]
+cases = "LiveUpdate.MemfdKeepsItsBytes"
+[[quarantine]]
+cases = "Preserve.*"
+kernel = "main"
+type = "kernel.oops"
+until = "2999-12-31"
+reason = "reported"
+)",
+                                                                name)));
+  auto cluster = Cluster::start();
+  ASSERT_TRUE(cluster.ok()) << cluster.error().what;
+  const Output said = program.run({"submit", "--plan", dir.path() / "night.toml"});
+  forget_kernel(program, name, "main");
+  EXPECT_EQ(said.status.code, 1) << "one kernel does not compile\n" << said.out << said.err << cluster->logs();
+  const fs::path junit = submission_in(program.latest().parent_path()) / "merged/junit.xml";
+  const auto cases = read_junit(junit);
+  EXPECT_THAT(cases.at("Preserve.e1000e.DeviceKeepsItsAddress").message,
+              HasSubstr("known failure until 2999-12-31 (reported): kernel.oops"));
+  EXPECT_THAT(cases.at("Addresses.PlainKexecMovesNothing").message,
+              HasSubstr("out of time: this run was to end after 1s"));
+  EXPECT_THAT(cases.at("LiveUpdate.MemfdKeepsItsBytes").message, HasSubstr("there is no kernel: "));
+  EXPECT_EQ(cases.at("Night.KernelIsThere").verdict, "failure");
+  const std::string text = *read_file(junit);
+  EXPECT_THAT(
+      text,
+      HasSubstr("<testsuite name=\"qemu/main..main soak\" tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"0\""));
 }
 
 TEST(Slurm, AnInterruptEndsAllTasksAndSaysWhatIsMissing) {

@@ -7,6 +7,7 @@
 
 #include "harness/program/program.h"
 #include "harness/program/run_targets.h"
+#include "harness/program/submit/wishes.h"
 #include "lab/inventory/inventory.h"
 #include "lab/slurm/job.h"
 #include "lab/slurm/packing.h"
@@ -21,7 +22,7 @@ struct TaskArray {
   std::filesystem::path folder;
   std::vector<reports::ExpectedCase> expected;
   Properties kernels;  ///< which it is about
-  int to_run = 0;      ///< 0: nothing, all of it is skipped, and there is no job
+  int to_run = 0;      ///< 0: nothing, all of it has its result, and there is no job
   std::string host;    ///< whose licence it takes, or empty
 };
 
@@ -35,10 +36,9 @@ struct SubmissionGround {
   int tasks = 0;                     ///< of each array, or 0
 };
 
-/// The arrays for what `wish` would run: one for each size of virtual machines, and one for each host. `prefix` tells
-/// them from those of other wishes. Errors: those of `run` for the same choice; harness.usage for a machine with
+/// The arrays for what `wish` would run: one for each size of virtual machines, and one for each host; without its
+/// kernel one that no job is made of. Errors: those of `run` for the same choice; harness.usage for a machine with
 /// devices of this computer, which no other computer has.
-Result<std::vector<TaskArray>> arrays_for(const RunOptions& wish, const std::string& prefix,
-                                          const SubmissionGround& ground, const Deadline& deadline);
+Result<std::vector<TaskArray>> arrays_for(const Wish& wish, const SubmissionGround& ground, const Deadline& deadline);
 
 }  // namespace holdfast

@@ -1,20 +1,27 @@
 // What does `holdfast submit` do?
 //
-// What `run` would run becomes arrays of jobs: scripts and what is expected of them go into a folder that all nodes
-// see, each task is a `holdfast run --shard I/N --continue` in a folder of its own there, and a last job merges what
-// the others left. While it waits it only looks on: whatever becomes of it, the jobs and their last one go on.
+// The kernels of a plan are made first, here: which cases a kernel can run decides which jobs there are, a mistake is
+// told to who submits, and the trees are likely to be on this computer alone. Then what `run` would run becomes arrays
+// of jobs: scripts and what is expected of them go into a folder that all nodes see, each task is a `holdfast run
+// --shard I/N --continue` in a folder of its own there, and a last job merges what the others left. While it waits it
+// only looks on: whatever becomes of it, the jobs and their last one go on.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <set>
 
 #include "harness/base/digest.h"
 #include "harness/base/file.h"
 #include "harness/base/text.h"
+#include "harness/program/night/kernels.h"
+#include "harness/program/night/known_failures.h"
 #include "harness/program/program.h"
 #include "harness/program/submit/submission.h"
+#include "harness/program/submit/wishes.h"
 #include "lab/nightly/jobs.h"
+#include "lab/nightly/known.h"
 #include "lab/slurm/queue.h"
 #include "reports/artifacts.h"
 #include "reports/printer.h"
@@ -32,56 +39,7 @@ constexpr Millis kCancelLimit{120'000};
 /// Of the last job. Results of a night are read one run after another.
 constexpr int kMergeMib = 1024;
 constexpr std::chrono::minutes kMergeLimit{60};
-
-struct Wish {
-  RunOptions run;
-  std::string prefix;
-};
-
-/// Kernels that have to be built are none that a cluster could start with.
-Result<std::string> stored_kernel(const lab::NightKernel* kernel) {
-  if (kernel == nullptr) return std::string();
-  if (kernel->kind == lab::NightKernel::Kind::kStored) return kernel->kernel;
-  return usage_error(fmt::format("{}: kernel '{}' is not built yet", kernel->declared_at, kernel->name))
-      .because("build it (`holdfast kernel build --tree DIR --name NAME`), and name it in the plan as stored");
-}
-
-Result<std::vector<Wish>> wishes_of_plan(const SubmitOptions& options, const lab::NightPlan& plan,
-                                         const lab::Inventory& inventory) {
-  const auto known = known_machines(inventory, options.run.machine, 1);
-  std::vector<std::string> usual;
-  for (const Machine& machine : TRY(chosen_machines(known, options.run.targets))) usual.push_back(machine.profile.name);
-  std::vector<Wish> wishes;
-  for (const lab::NightJob& job : TRY(lab::jobs_of(plan, profiles_of(known), usual))) {
-    if (job.entry->soak > 0) {
-      return usage_error(fmt::format("{}: a soak is not submitted: its length would be lost", job.entry->declared_at))
-          .because("run that entry where its machines are: `holdfast run --plan`");
-    }
-    Wish wish{.run = options.run, .prefix = slurm::license_of(job.folder())};
-    wish.run.targets = job.targets;
-    wish.run.selection = {.filter = job.entry->cases, .devices = job.entry->devices};
-    wish.run.kernels.kernel = TRY(stored_kernel(job.kernel));
-    wish.run.kernels.next_kernel = TRY(stored_kernel(job.next_kernel));
-    if (job.kernel != nullptr) wish.run.kernels.modules = job.kernel->modules;
-    wish.run.kernels.append = job.entry->append;
-    wish.run.kernels.next_append = job.entry->next_append;
-    wish.run.repeat = job.entry->repeat;
-    wish.run.retry_infra = job.entry->retry_infra;
-    wish.run.timeout_scale *= job.entry->timeout_scale;
-    wishes.push_back(std::move(wish));
-  }
-  return wishes;
-}
-
-std::vector<Wish> wishes_of_flags(const SubmitOptions& options) {
-  std::vector<Wish> wishes;
-  for (const std::string& kernel : options.kernels.empty() ? std::vector<std::string>{""} : options.kernels) {
-    Wish wish{.run = options.run, .prefix = fmt::format("k{}", wishes.size() + 1)};
-    wish.run.kernels.kernel = kernel;
-    wishes.push_back(std::move(wish));
-  }
-  return wishes;
-}
+constexpr const char* kPlanFile = "plan.toml";
 
 /// What the newest submission or run in that folder took.
 Result<reports::ExpectedTimes> known_times(const SubmitOptions& options) {
@@ -218,19 +176,26 @@ Result<void> fit_to_cluster(std::vector<TaskArray>& arrays, const lab::Inventory
   return {};
 }
 
+/// The plan as it was, when it was submitted, for its known failures.
+Result<reports::KnownFailure> known_failures_in(const fs::path& dir) {
+  std::error_code unknown;
+  if (!fs::exists(dir / kPlanFile, unknown)) return reports::KnownFailure();
+  return known_failures_of(TRY(lab::read_night_plan(dir / kPlanFile)));
+}
+
 Result<int> merge(Program& program, const fs::path& dir) {
-  const auto answer = TRY(reports::report_submission(dir));
+  const auto answer = TRY(reports::report_submission(dir, TRY(known_failures_in(dir))));
   print_lines(program.out, answer.text);
   return answer.exit_code;
 }
 
 Result<int> submit_arrays(Program& program, const SubmitOptions& options, std::vector<TaskArray> arrays,
-                          const SubmissionGround& ground) {
-  const auto queue = TRY(slurm::connect(program.patience()));
-  TRY(fit_to_cluster(arrays, ground.inventory, *queue, program.patience()));
+                          const SubmissionGround& ground, slurm::Queue& queue, const std::string& plan) {
+  TRY(fit_to_cluster(arrays, ground.inventory, queue, program.patience()));
   TRY(make_dirs(ground.dir));
   TRY(reports::write_times(ground.times_file, ground.times));
-  Submission submission(program, *queue, options, ground.dir);
+  if (!plan.empty()) TRY(write_file(ground.dir / kPlanFile, plan));
+  Submission submission(program, queue, options, ground.dir);
   TRY(submission.submit(arrays));
   program.err.line(fmt::format("submitted: {}", ground.dir.string()));
   if (options.no_wait) return 0;
@@ -242,18 +207,123 @@ Result<int> submit_arrays(Program& program, const SubmitOptions& options, std::v
   return 130;
 }
 
+/// A plan and its kernels, here by now or known not to be.
+struct PlanAtHand {
+  lab::NightPlan plan;
+  std::vector<lab::NightJob> jobs;
+  ReadyKernels kernels;
+  std::vector<reports::ExpectedCase> missing;  ///< kernels that could not be made, each a case of its own
+};
+
+Result<std::vector<lab::NightJob>> jobs_of(const SubmitOptions& options, const lab::NightPlan& plan,
+                                           const lab::Inventory& inventory) {
+  const auto known = known_machines(inventory, options.run.machine, 1);
+  std::vector<std::string> usual;
+  for (const Machine& machine : TRY(chosen_machines(known, options.run.targets))) usual.push_back(machine.profile.name);
+  return lab::jobs_of(plan, profiles_of(known), usual);
+}
+
+bool is_needed(const lab::NightKernel& kernel, const std::vector<lab::NightJob>& jobs) {
+  return std::ranges::any_of(
+      jobs, [&](const lab::NightJob& job) { return job.kernel == &kernel || job.next_kernel == &kernel; });
+}
+
+Verdict verdict_of(const Error& error, const Deadline& deadline) {
+  if (error.kind != "timeout" || !deadline.expired()) return Verdict::from(error);
+  Verdict verdict = Verdict::from(cannot("out of time: the night's budget is used up"));
+  verdict.type = kOutOfTimeType;
+  return verdict;
+}
+
+/// Makes the kernels, one after another. One that cannot be made is told, and leaves the others to be tested; errors
+/// are the user's own: a tree or a file that is not there.
+Result<void> make_kernels(Program& program, const Deadline& deadline, PlanAtHand& at_hand) {
+  for (const lab::NightKernel& kernel : at_hand.plan.kernels) TRY(check_kernel_of_night(kernel, program.patience()));
+  for (const lab::NightKernel& kernel : at_hand.plan.kernels) {
+    if (!is_needed(kernel, at_hand.jobs)) continue;
+    reports::Progress progress(program.err, "kernel " + kernel.name);
+    const ProgressSink show = [&](const Progress& now) { progress.update(join_words({now.step, now.detail})); };
+    auto ready = prepare_kernel(kernel, at_hand.plan.name, deadline, show);
+    if (!ready && ready.error().kind == "stopped") return std::move(ready).error();
+    if (ready) {
+      for (const std::string& warning : ready->warnings) program.err.line("warning: " + warning);
+    } else {
+      reports::print_error(program.err, ready.error());
+      at_hand.missing.push_back({.suite = "kernels/" + kernel.name,
+                                 .target = "kernels",
+                                 .id = {"Night", "KernelIsThere", ""},
+                                 .result = verdict_of(ready.error(), deadline)});
+    }
+    at_hand.kernels.emplace(kernel.name, std::move(ready));
+  }
+  return {};
+}
+
+/// What would be made is not made for a look at it.
+Result<void> look_at_kernels(Program& program, PlanAtHand& at_hand) {
+  using Kind = lab::NightKernel::Kind;
+  for (const lab::NightKernel& kernel : at_hand.plan.kernels) {
+    TRY(check_kernel_of_night(kernel, program.patience()));
+    if (kernel.kind == Kind::kStored) {
+      at_hand.kernels.emplace(kernel.name, prepare_kernel(kernel, at_hand.plan.name, program.patience(), {}));
+      continue;
+    }
+    program.out.line(fmt::format("# kernel {}: {} first, on this computer", kernel.name,
+                                 kernel.kind == Kind::kBranch ? "is fetched and built" : "is unpacked"));
+    at_hand.kernels.emplace(kernel.name, cannot("it is made when this is submitted"));
+  }
+  return {};
+}
+
+Result<std::vector<TaskArray>> arrays_of(Program& program, const SubmitOptions& options,
+                                         const std::vector<Wish>& wishes, const SubmissionGround& ground) {
+  std::vector<TaskArray> arrays;
+  for (const Wish& wish : wishes) {
+    for (TaskArray& array : TRY(arrays_for(wish, ground, program.patience()))) {
+      array.job.further = options.sbatch;
+      arrays.push_back(std::move(array));
+    }
+  }
+  return arrays;
+}
+
+int dry_run(Program& program, const SubmitOptions& options, const std::vector<Wish>& wishes,
+            const std::vector<TaskArray>& arrays, const fs::path& dir) {
+  for (const TaskArray& array : arrays) {
+    if (array.to_run > 0) show(program, array.job, array.folder / "job.sh");
+  }
+  for (const Wish& wish : wishes) {
+    if (!wish.without_kernel) continue;
+    program.out.line(fmt::format("# {}: {} cases on {}; how many jobs is known when its kernel is there",
+                                 wish.job->name(), wish.without_kernel->plan.cases.size(),
+                                 join(wish.job->targets, ", ")));
+  }
+  show(program, merge_job(dir, {"JOBS"}, options.sbatch), dir / "merge.sh");
+  return 0;
+}
+
 }  // namespace
 
 Result<int> submit_verb(Program& program, const SubmitOptions& options) {
   if (!options.merge.empty()) return merge(program, fs::absolute(options.merge).lexically_normal());
+  const auto begun = std::chrono::system_clock::now();
   const lab::Inventory inventory = TRY(lab::read_inventory(options.run.lab));
-  lab::NightPlan plan;
+  std::unique_ptr<slurm::Queue> queue;
+  PlanAtHand at_hand;
   std::vector<Wish> wishes;
   if (options.plan.empty()) {
     wishes = wishes_of_flags(options);
   } else {
-    plan = TRY(lab::read_night_plan(options.plan));
-    wishes = TRY(wishes_of_plan(options, plan, inventory));
+    at_hand.plan = TRY(lab::read_night_plan(options.plan));
+    at_hand.jobs = TRY(jobs_of(options, at_hand.plan, inventory));
+    // A cluster that does not answer is told before a kernel is built.
+    if (!options.run.dry_run) queue = TRY(slurm::connect(program.patience()));
+    const auto& budget = at_hand.plan.budget;
+    const Deadline deadline = budget ? Deadline::after(*budget, &program.stop) : program.patience();
+    TRY(options.run.dry_run ? look_at_kernels(program, at_hand) : make_kernels(program, deadline, at_hand));
+    wishes = TRY(wishes_of_plan(options, at_hand.plan, at_hand.jobs, at_hand.kernels, begun));
+    for (const std::string& warning : lab::expired_rules(at_hand.plan, today()))
+      program.err.line("warning: " + warning);
   }
   const auto times = TRY(known_times(options));
   const OtherKernels others = TRY(find_other_kernels(all_cases(), program.patience()));
@@ -266,26 +336,21 @@ Result<int> submit_verb(Program& program, const SubmitOptions& options) {
                                 .dir = dir,
                                 .times_file = dir / "times.jsonl",
                                 .tasks = options.tasks};
-  std::vector<TaskArray> arrays;
-  int cases = 0;
-  for (const Wish& wish : wishes) {
-    for (TaskArray& array : TRY(arrays_for(wish.run, wish.prefix, ground, program.patience()))) {
-      array.job.further = options.sbatch;
-      cases += static_cast<int>(array.expected.size());
-      arrays.push_back(std::move(array));
-    }
-  }
-  if (cases == 0) {
+  auto arrays = TRY(arrays_of(program, options, wishes, ground));
+  if (std::ranges::all_of(arrays, [](const TaskArray& array) { return array.expected.empty(); })) {
     reports::print_error(program.err,
                          usage_error("no case is selected").because("`holdfast list cases` shows them all"));
     return 3;
   }
-  if (!options.run.dry_run) return submit_arrays(program, options, std::move(arrays), ground);
-  for (const TaskArray& array : arrays) {
-    if (array.to_run > 0) show(program, array.job, array.folder / "job.sh");
+  if (options.run.dry_run) return dry_run(program, options, wishes, arrays, dir);
+  for (reports::ExpectedCase& kernel : at_hand.missing) {
+    TaskArray array;
+    array.folder = dir / lab::slurm::license_of("kernel-" + kernel.suite.substr(kernel.suite.find('/') + 1));
+    array.expected = {std::move(kernel)};
+    arrays.push_back(std::move(array));
   }
-  show(program, merge_job(dir, {"JOBS"}, options.sbatch), dir / "merge.sh");
-  return 0;
+  if (!queue) queue = TRY(slurm::connect(program.patience()));
+  return submit_arrays(program, options, std::move(arrays), ground, *queue, at_hand.plan.text);
 }
 
 }  // namespace holdfast
