@@ -30,9 +30,9 @@ bool is_silence(const Error& error);
 
 /// The error that the report shows. In this order: a request to stop and a skip stay what they are; a machine that
 /// the lab lost is the lab's; a crash is the kernel's; a guest that reset itself is the kernel's; silence of a sound
-/// machine is the link's when its agent answers on the console and waits, else the kernel's (a hang) if the kernel ever
-/// spoke. The first error is kept as evidence, and so are warnings,
-/// which decide nothing here: a case that has not failed otherwise fails by them when it is closed.
+/// machine is the link's when its agent answers on the console and is not in the kernel, else the kernel's (a hang) if
+/// the kernel ever spoke. The first error is kept as evidence, and so are warnings, which decide nothing here: a case
+/// that has not failed otherwise fails by them when it is closed.
 Error judge(Error error, const Circumstances& circumstances);
 
 /// Before each line that the agent writes to the console.

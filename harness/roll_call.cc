@@ -24,7 +24,7 @@ std::optional<Presence> call_once(Console& console, const Deadline& deadline) {
   const auto ended = console.expect(wire::kRollAnswerEnd, *begun, Deadline::after(kSentence, deadline.stop()));
   if (!ended) return std::nullopt;
   std::string doing = printable(console.slice(*begun, *ended - wire::kRollAnswerEnd.size()));
-  return Presence{.idle = doing == wire::kIdle, .doing = std::move(doing)};
+  return Presence{.idle = doing == wire::kIdle, .coming_up = doing == wire::kComingUp, .doing = std::move(doing)};
 }
 
 }  // namespace

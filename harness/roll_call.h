@@ -11,8 +11,9 @@ namespace holdfast {
 
 /// What an agent said on the console.
 struct Presence {
-  bool idle = false;  ///< it waits for a request: what was sent to it has not arrived, or is answered
-  std::string doing;  ///< "idle", "busy with vfio_bind for 12 s"
+  bool idle = false;       ///< it waits for a request: what was sent to it has not arrived, or is answered
+  bool coming_up = false;  ///< it has begun, and has no link yet
+  std::string doing;       ///< "idle", "coming up", "busy with vfio_bind for 12 s"
 };
 
 /// A target's optional ability: the agent of the kernel that runs answers on the console.

@@ -26,6 +26,19 @@ TEST(RollCall, IsAnsweredWithWhatTheAgentDoes) {
             "holdfast-agent: here 0123abcd, busy with vfio_bind for 0 s.");
 }
 
+TEST(RollCall, TellsAnAgentWithoutALinkFromOneThatWaitsAndOneThatIsInTheKernel) {
+  Occupation occupation;
+  occupation.set_up(false);
+  EXPECT_EQ(answer_to("holdfast-roll-call 0123abcd", occupation), "holdfast-agent: here 0123abcd, coming up.");
+  {
+    const Occupation::Busy busy(occupation, "module /m/a.ko");
+    EXPECT_EQ(occupation.describe(), "busy with module /m/a.ko for 0 s");
+  }
+  EXPECT_EQ(occupation.describe(), wire::kComingUp);
+  occupation.set_up(true);
+  EXPECT_EQ(occupation.describe(), wire::kIdle);
+}
+
 TEST(RollCall, IsNothingElse) {
   const Occupation occupation;
   for (const char* line : {"", "holdfast-roll-call ", "holdfast-roll-call xyz", "holdfast-agent: here 0123abcd, idle.",
@@ -89,8 +102,14 @@ TEST(RollCall, FindsAnAgentThatListens) {
     const auto stuck = call_over_console(line, Deadline::after(std::chrono::seconds(30)));
     ASSERT_TRUE(stuck);
     EXPECT_FALSE(stuck->idle);
+    EXPECT_FALSE(stuck->coming_up);
     EXPECT_EQ(stuck->doing, "busy with luo_preserve for 0 s");
   }
+  occupation.set_up(false);
+  const auto begun = call_over_console(line, Deadline::after(std::chrono::seconds(30)));
+  ASSERT_TRUE(begun);
+  EXPECT_FALSE(begun->idle);
+  EXPECT_TRUE(begun->coming_up);
   stop.request();
 }
 

@@ -21,6 +21,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -97,11 +98,14 @@ void load_module(const std::string& path, Warnings& warnings) {
   warnings.push_back(fmt::format("module {}: {}", path, errno_name(errno)));
 }
 
-void load_modules(Warnings& warnings) {
+void load_modules(Occupation& occupation, Warnings& warnings) {
   const auto list = read_file(kModuleList);
   if (!list) return;
   for (const std::string_view line : split(*list, '\n')) {
-    if (!trim(line).empty()) load_module(std::string(trim(line)), warnings);
+    const std::string path(trim(line));
+    if (path.empty()) continue;
+    const Occupation::Busy busy(occupation, "module " + path);
+    load_module(path, warnings);
   }
 }
 
@@ -157,6 +161,7 @@ void serve_links(State& state, const Registry& registry, std::optional<Channel>&
   bool announced = false;
   while (true) {
     Channel channel = held ? *std::exchange(held, std::nullopt) : find_link();
+    state.occupation->set_up(true);
     while (!channel.lost()) {
       if (!announced) {
         // The console is slow, and the controller waits for the link: so not before the link is open.
@@ -200,6 +205,11 @@ std::optional<wire::Network> network_of_payload(Warnings& warnings) {
   return std::nullopt;
 }
 
+/// Answers roll calls from now on, in a thread of its own.
+void begin_to_answer(const Occupation& occupation, const Result<Stop>& never) {
+  if (never) std::thread([&] { answer_roll_calls(STDIN_FILENO, occupation, *never); }).detach();
+}
+
 }  // namespace
 
 void run_as_init() {
@@ -210,21 +220,28 @@ void run_as_init() {
   Warnings warnings;
   mount_all(warnings);
   open_console();
-  load_modules(warnings);
-  Fd listener;
+  const auto occupation = std::make_shared<Occupation>();
+  occupation->set_up(false);
+  const auto never = Stop::create();
   const auto network = network_of_payload(warnings);
+  // Else an agent that is stuck from here on is what a kernel that hangs looks like. Only later where a process is forked
+  // that is to have one thread, sshd's keeper, or where the machine is kept as it is for others.
+  const bool kept = !network && is_to_hold(read_line("/proc/cmdline"));
+  if (!network && !kept) begin_to_answer(*occupation, never);
+  load_modules(*occupation, warnings);
+  Fd listener;
   if (network) listener = be_reachable(*network, warnings);
   std::optional<Channel> held;
-  if (!network && is_to_hold(read_line("/proc/cmdline"))) hold(held.emplace(find_link()));
+  if (kept) hold(held.emplace(find_link()));
+  if (network || kept) begin_to_answer(*occupation, never);
   // Only from here on is anything looked at that is this boot's own.
   State state(introduce(/*is_init=*/true, std::move(warnings)), Files(kCarried, kWork), nullptr);
+  state.occupation = occupation;
   const Registry registry = all_verbs();
-  const auto never = Stop::create();
-  if (never) {
-    // Not earlier: sshd's keeper is forked from a process of one thread.
-    std::thread([&] { answer_roll_calls(STDIN_FILENO, state.occupation, *never); }).detach();
+  if (network) {
+    occupation->set_up(true);
+    say(fmt::format("up at {}, boot_id {}", network->address, state.hello.boot_id));
   }
-  if (network) say(fmt::format("up at {}, boot_id {}", network->address, state.hello.boot_id));
   while (true) {
     try {
       if (network && never) {

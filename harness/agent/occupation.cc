@@ -17,9 +17,14 @@ void Occupation::set(std::string verb) {
   since_ = Deadline::Clock::now();
 }
 
+void Occupation::set_up(bool up) {
+  const std::scoped_lock lock(mutex_);
+  up_ = up;
+}
+
 std::string Occupation::describe() const {
   const std::scoped_lock lock(mutex_);
-  if (verb_.empty()) return std::string(wire::kIdle);
+  if (verb_.empty()) return std::string(up_ ? wire::kIdle : wire::kComingUp);
   const auto since = std::chrono::duration_cast<std::chrono::seconds>(Deadline::Clock::now() - since_);
   return fmt::format("busy with {} for {} s", printable(verb_), since.count());
 }

@@ -23,13 +23,17 @@ class Occupation {
     Occupation& occupation_;
   };
 
-  /// "idle", or "busy with vfio_bind for 12 s".
+  /// Whether there is a link over which requests may come. At first there is.
+  void set_up(bool up);
+
+  /// "idle", "coming up", or "busy with vfio_bind for 12 s".
   std::string describe() const;
 
  private:
   void set(std::string verb);
 
   mutable std::mutex mutex_;  ///< guards what follows
+  bool up_ = true;
   std::string verb_;          ///< empty: idle
   Deadline::Clock::time_point since_;
 };

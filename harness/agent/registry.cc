@@ -26,7 +26,7 @@ std::optional<wire::Message> Registry::serve(State& state, wire::Message request
   if (envelope->kind != wire::Envelope::Kind::kRequest) {
     return wire::make_refusal(0, to_refusal(bad_request("the agent takes requests only")));
   }
-  const Occupation::Busy busy(state.occupation, envelope->name);
+  const Occupation::Busy busy(*state.occupation, envelope->name);
   auto reply = dispatch(state, *envelope, std::move(request.blob));
   if (!reply) {
     wire::Refusal refusal = to_refusal(reply.error());

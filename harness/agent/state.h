@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "harness/agent/busy_threads.h"
 #include "harness/agent/channel.h"
@@ -30,7 +31,8 @@ struct State {
   Handles handles;
   Holders holders;
   BusyThreads busy;
-  Occupation occupation;
+  /// Of an agent that answers roll calls before it has a state, the one that they tell of.
+  std::shared_ptr<Occupation> occupation = std::make_shared<Occupation>();
   bool crash_kernel_loaded = false;   ///< by a request to this agent
   Channel* channel = nullptr;         ///< the connection whose request is being served
   std::function<void()> after_reply;  ///< done when the reply has been sent

@@ -17,5 +17,7 @@ inline std::string roll_answer(std::string_view nonce) { return "holdfast-agent:
 inline constexpr std::string_view kRollAnswerEnd = ".";
 /// What an agent does that waits for the next request.
 inline constexpr std::string_view kIdle = "idle";
+/// What an agent does that is not in the kernel, and has no link yet over which a request could come.
+inline constexpr std::string_view kComingUp = "coming up";
 
 }  // namespace holdfast::wire

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "harness/base/fd.h"
+#include "harness/base/file.h"
 #include "harness/base/text.h"
 
 namespace holdfast::faults {
@@ -96,14 +97,18 @@ bool pass_on(int to, std::string_view bytes) {
 
 class Relay {
  public:
-  Relay(Way console, Way agent, Fd fault, Fd orders)
-      : console_(std::move(console)), agent_(std::move(agent)), fault_(std::move(fault)), orders_(std::move(orders)) {}
+  Relay(Way console, Way agent, Fd fault, Fd orders, std::filesystem::path obeyed)
+      : console_(std::move(console)),
+        agent_(std::move(agent)),
+        fault_(std::move(fault)),
+        orders_(std::move(orders)),
+        obeyed_(std::move(obeyed)) {}
 
   void work() {
     while (console_.open() || agent_.open()) {
-      std::array<pollfd, 5> fds{};
-      const std::array<int, 5> numbers{console_.user.get(), console_.qemu.get(), agent_.user.get(), agent_.qemu.get(),
-                                       orders_.get()};
+      std::array<pollfd, 6> fds{};
+      const std::array<int, 6> numbers{console_.user.get(), console_.qemu.get(), agent_.user.get(),
+                                       agent_.qemu.get(),   orders_.get(),       fault_.get()};
       for (size_t i = 0; i < fds.size(); ++i) fds.at(i) = {.fd = numbers.at(i), .events = POLLIN, .revents = 0};
       if (::poll(fds.data(), fds.size(), flood_ > 0 ? 1 : -1) < 0 && errno != EINTR) return;
       if (fds[4].revents != 0) obey();
@@ -111,6 +116,7 @@ class Relay {
       if (fds[1].revents != 0 && console_.open()) from_console();
       if (fds[2].revents != 0 && agent_.open()) copy(agent_.user, agent_.qemu, agent_);
       if (fds[3].revents != 0 && agent_.open()) from_agent();
+      if (fds[5].revents != 0) from_saboteur();
       if (flood_ > 0) flood();
     }
   }
@@ -138,6 +144,10 @@ class Relay {
     const bool passed = pass_on(agent_.user.get(), half_ ? bytes->substr(0, (bytes->size() + 1) / 2) : *bytes);
     if (half_ || !passed) agent_.cut();
   }
+  void from_saboteur() {
+    if (::recv(fault_.get(), piece_.data(), piece_.size(), 0) <= 0) return fault_.reset();
+    static_cast<void>(write_file(obeyed_, ""));
+  }
   void obey() {
     const ssize_t got = ::recv(orders_.get(), piece_.data(), piece_.size(), 0);
     const std::string_view what(piece_.data(), static_cast<size_t>(std::max<ssize_t>(got, 0)));
@@ -163,6 +173,7 @@ class Relay {
   Way agent_;
   Fd fault_;
   Fd orders_;
+  const std::filesystem::path obeyed_;
   bool half_ = false;
   bool silent_ = false;
   size_t flood_ = 0;
@@ -217,7 +228,8 @@ int become_qemu(std::vector<std::string> argv, const std::filesystem::path& fold
   ::signal(SIGTERM, SIG_IGN);
   close_all_but({console->user.get(), console->qemu.get(), agent->user.get(), agent->qemu.get(), fault->client.get(),
                  orders.get()});
-  Relay(*std::move(console), *std::move(agent), std::move(fault->client), std::move(orders)).work();
+  Relay(*std::move(console), *std::move(agent), std::move(fault->client), std::move(orders), folder / kObeyed)
+      .work();
   ::_exit(0);
 }
 

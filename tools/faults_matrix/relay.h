@@ -13,8 +13,11 @@ namespace holdfast::faults {
 /// has the socket. Returns only when it fails: the exit code.
 int become_qemu(std::vector<std::string> argv, const std::filesystem::path& folder);
 
+inline constexpr const char* kObeyed = "obeyed";
+
 /// Orders: "cut" (the agent's port), "half" (the next bytes of the agent come by half, then cut), "silence" and "flood"
-/// (the console), "kill-agent", "stop-agent". False when nobody listens.
+/// (the console), "kill-agent", "stop-agent". False when nobody listens. When the agent has stopped, there is the file
+/// kObeyed in `folder`.
 bool order(const std::filesystem::path& folder, std::string_view what);
 
 }  // namespace holdfast::faults

@@ -29,6 +29,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr Millis kFindLimit{5000};
+/// An agent is stopped when it has begun: a kernel may have to boot before that.
+constexpr Millis kObeyLimit{60'000};
 constexpr Millis kLook{5};
 constexpr int64_t kClockStep = -30 * 3600;
 constexpr const char* kFiller = "filler";
@@ -49,6 +51,17 @@ std::string give_order(const Victim& victim, std::string_view what) {
   const Deadline deadline = Deadline::after(kFindLimit);
   while (!order(victim.folder, what)) {
     if (deadline.expired()) return "the relay does not listen";
+    wait_until(deadline.at_most(kLook));
+  }
+  return {};
+}
+
+/// Nothing is to come to the agent before: one that is stopped while it serves a request says that it does so.
+std::string stop_agent(const Victim& victim) {
+  if (auto unheard = give_order(victim, "stop-agent"); !unheard.empty()) return unheard;
+  const Deadline deadline = Deadline::after(kObeyLimit);
+  while (!fs::exists(victim.folder / kObeyed)) {
+    if (deadline.expired()) return "the agent does not stop";
     wait_until(deadline.at_most(kLook));
   }
   return {};
@@ -109,7 +122,7 @@ std::string strike(Fault fault, const Victim& victim) {
     case Fault::kAgentKilled:
       return give_order(victim, "kill-agent");
     case Fault::kAgentStopped:
-      return give_order(victim, "stop-agent");
+      return stop_agent(victim);
     case Fault::kSocketCut:
       return give_order(victim, "cut");
     case Fault::kHalfMessage:

@@ -1,12 +1,15 @@
 // How is an agent made to end, or to stop, from outside? Linked into the agent that tools/faults gives its guests.
 //
 // Before main a thread begins to wait for the virtio port "holdfast.fault", which the matrix gives to the machine, and
-// does what the bytes there say: 'k' ends the agent, 's' leaves it where it is for ever.
+// does what the bytes there say: 'k' ends the agent, 's' leaves it where it is for ever, and is sent back when it is so.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -30,16 +33,31 @@ Fd find_port() {
       const std::string port = "vport0p" + std::to_string(number);
       const auto name = holdfast::read_file("/sys/class/virtio-ports/" + port + "/name");
       if (!name || holdfast::trim(*name) != "holdfast.fault") continue;
-      Fd fd(::open(("/dev/" + port).c_str(), O_RDONLY | O_CLOEXEC));
+      Fd fd(::open(("/dev/" + port).c_str(), O_RDWR | O_CLOEXEC));
       if (fd) return fd;
     }
     holdfast::wait_until(Deadline::after(kLook));
   }
 }
 
+std::atomic<bool> stays = false;
+
 /// In the handler the thread that serves stays for ever.
 void stay(int) {
+  stays = true;
   while (true) ::pause();
+}
+
+/// The thread that serves, the one here, and that which answers on the console: the agent has begun. One that is stopped
+/// before it has done anything cannot be told from a kernel that does not come up.
+void wait_until_begun() {
+  constexpr long kThreads = 3;
+  const auto threads = [] {
+    std::error_code failed;
+    const std::filesystem::directory_iterator tasks("/proc/self/task", failed);
+    return failed ? 0 : std::distance(begin(tasks), end(tasks));
+  };
+  while (threads() < kThreads) holdfast::wait_until(Deadline::after(kLook));
 }
 
 void obey(pthread_t serving) {
@@ -51,11 +69,15 @@ void obey(pthread_t serving) {
       continue;
     }
     if (order == 'k') ::_exit(1);
-    if (order == 's') ::pthread_kill(serving, SIGUSR1);
+    if (order != 's') continue;
+    wait_until_begun();
+    ::pthread_kill(serving, SIGUSR1);
+    while (!stays) holdfast::wait_until(Deadline::after(kLook));
+    static_cast<void>(holdfast::write_all(port.get(), "s"));
   }
 }
 
-__attribute__((constructor)) void begin() {
+__attribute__((constructor)) void begin_to_listen() {
   if (::getpid() != 1) return;
   ::signal(SIGUSR1, stay);
   std::thread(obey, ::pthread_self()).detach();
