@@ -80,8 +80,9 @@ Error cannot_be_reached(std::string_view behind_banner) {
 /// Nothing came from a machine that runs: what was the last sign of life?
 Error from_silence(const Circumstances& circumstances) {
   if (circumstances.agent && circumstances.agent->coming_up) {
-    return lab_error("link", "the kernel runs and its agent has begun, as it says on the console, but does not come as "
-                             "far as its link")
+    return lab_error("link",
+                     "the kernel runs and its agent has begun, as it says on the console, but does not come as "
+                     "far as its link")
         .because("give the kernel CONFIG_VIRTIO_PCI and CONFIG_VIRTIO_CONSOLE, built in or by --modules");
   }
   if (circumstances.agent && !circumstances.agent->idle) {

@@ -13,7 +13,7 @@ namespace holdfast {
 struct Presence {
   bool idle = false;       ///< it waits for a request: what was sent to it has not arrived, or is answered
   bool coming_up = false;  ///< it has begun, and has no link yet
-  std::string doing;       ///< "idle", "coming up", "busy with vfio_bind for 12 s"
+  std::string doing;       ///< "idle", "coming up", "busy with vfio_bind for 12 s (state D in vfio_pci_probe)"
 };
 
 /// A target's optional ability: the agent of the kernel that runs answers on the console.

@@ -3,9 +3,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 
 #include "harness/base/deadline.h"
@@ -52,6 +56,36 @@ TEST(BusyThreads, EndWithoutAWipeWhenNothingRefused) {
     ASSERT_TRUE(busy.start(
         {.device = copy_of(device), .memory = copy_of(memory), .wipe = 9, .writes = {{.at = 0, .value = 1}}}));
   }
+  EXPECT_EQ(content_of(memory, 9), "as it was");
+}
+
+/// As an oops ends the thread that it struck, and no other one.
+void end_other_threads() {
+  ::signal(SIGUSR1, [](int) { ::syscall(SYS_exit, 0); });
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const pid_t thread = std::stoi(task.path().filename().string());
+    if (thread != ::getpid()) ::syscall(SYS_tgkill, ::getpid(), thread, SIGUSR1);
+  }
+}
+
+// Else an oops in one of them would be a silence of the thread that serves.
+TEST(BusyThreads, AreNotWaitedForWhenTheKernelHasEndedThem) {
+  const Fd memory = memory_with("as it was");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);  // should it wait
+    BusyThreads busy;
+    const Fd device = memory_with(std::string(16, '.'));
+    const bool started =
+        busy.start({.device = copy_of(device), .memory = copy_of(memory), .wipe = 9, .writes = {{.at = 0, .value = 1}}})
+            .ok();
+    end_other_threads();
+    busy.join_first();
+    ::_exit(started ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   EXPECT_EQ(content_of(memory, 9), "as it was");
 }
 

@@ -104,7 +104,8 @@ void load_modules(Occupation& occupation, Warnings& warnings) {
   for (const std::string_view line : split(*list, '\n')) {
     const std::string path(trim(line));
     if (path.empty()) continue;
-    const Occupation::Busy busy(occupation, "module " + path);
+    const std::string file = fs::path(path).filename();
+    const Occupation::Busy busy(occupation, "module " + file.substr(0, file.find('.')));
     load_module(path, warnings);
   }
 }
@@ -224,8 +225,8 @@ void run_as_init() {
   occupation->set_up(false);
   const auto never = Stop::create();
   const auto network = network_of_payload(warnings);
-  // Else an agent that is stuck from here on is what a kernel that hangs looks like. Only later where a process is forked
-  // that is to have one thread, sshd's keeper, or where the machine is kept as it is for others.
+  // Else an agent that is stuck from here on is what a kernel that hangs looks like. Only later where a process is
+  // forked that is to have one thread, sshd's keeper, or where the machine is kept as it is for others.
   const bool kept = !network && is_to_hold(read_line("/proc/cmdline"));
   if (!network && !kept) begin_to_answer(*occupation, never);
   load_modules(*occupation, warnings);

@@ -34,7 +34,7 @@ class Occupation {
 
   mutable std::mutex mutex_;  ///< guards what follows
   bool up_ = true;
-  std::string verb_;          ///< empty: idle
+  std::string verb_;  ///< empty: idle
   Deadline::Clock::time_point since_;
 };
 

@@ -18,16 +18,33 @@ namespace {
 
 /// Longer than any roll call: what came before is none.
 constexpr size_t kLongestLine = 256;
+/// Of a function of the kernel, as it is told.
+constexpr size_t kLongestSymbol = 64;
 /// Before a console that failed is read again.
 constexpr Millis kPause{1000};
 /// Between two looks at the thread that serves.
 constexpr Millis kLook{1000};
 
-/// An oops ends the thread that it struck, and no other one. Source: proc_pid_stat(5): what follows the name.
-bool serving_thread_is_dead() {
+/// Of the first thread, which serves: 'R', 'S', 'D'...; '?' when it cannot be told. Source: proc_pid_stat(5): what
+/// follows the name.
+char serving_state() {
   const auto stat = read_file("/proc/self/stat");
   const size_t name = stat ? stat->rfind(") ") : std::string::npos;
-  return name != std::string::npos && name + 2 < stat->size() && ((*stat)[name + 2] == 'Z' || (*stat)[name + 2] == 'X');
+  return name != std::string::npos && name + 2 < stat->size() ? (*stat)[name + 2] : '?';
+}
+
+/// An oops ends the thread that it struck, and no other one.
+bool is_dead(char state) { return state == 'Z' || state == 'X'; }
+
+/// " (state D in luo_preserve_files)": where the thread that serves waits; nothing when it runs. Source:
+/// proc_pid_wchan(5), "0" where the kernel does not say.
+std::string where_it_waits() {
+  const char state = serving_state();
+  if (state == 'R' || state == '?') return {};
+  const auto symbol = read_file("/proc/self/wchan");
+  const std::string_view name = symbol ? std::string_view(*symbol).substr(0, symbol->find('.')) : "";
+  if (name.empty() || name == "0") return fmt::format(" (state {})", state);
+  return fmt::format(" (state {} in {})", state, printable(name.substr(0, kLongestSymbol)));
 }
 
 /// Ends the program as a fault of its own would: nothing else ends process 1, and with it the kernel that broke it.
@@ -41,7 +58,11 @@ std::optional<std::string> answer_to(std::string_view line, const Occupation& oc
   const std::string_view nonce = trim(line.substr(at + wire::kRollCall.size()));
   const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
   if (nonce.empty() || nonce.size() > wire::kLongestNonce || !std::ranges::all_of(nonce, is_hex)) return std::nullopt;
-  return wire::roll_answer(nonce) + occupation.describe() + std::string(wire::kRollAnswerEnd);
+  std::string doing = occupation.describe();
+  // Waiting for a link is no such state.
+  if (doing == wire::kComingUp && serving_state() == 'D') doing = "busy with coming up";
+  if (doing != wire::kIdle && doing != wire::kComingUp) doing += where_it_waits();
+  return wire::roll_answer(nonce) + doing + std::string(wire::kRollAnswerEnd);
 }
 
 void answer_roll_calls(int console, const Occupation& occupation, const Stop& stop) {
@@ -50,7 +71,7 @@ void answer_roll_calls(int console, const Occupation& occupation, const Stop& st
   while (true) {
     const Wake wake = wait_readable(console, Deadline::after(kLook, &stop));
     if (wake == Wake::kStopped) return;
-    if (serving_thread_is_dead()) follow();
+    if (is_dead(serving_state())) follow();
     if (wake == Wake::kDeadline) continue;
     const ssize_t got = ::read(console, piece.data(), piece.size());
     if (got <= 0) {

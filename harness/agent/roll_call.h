@@ -9,7 +9,8 @@
 
 namespace holdfast::agent {
 
-/// The answer to a line of the console; nothing when it is no roll call.
+/// The answer to a line of the console; nothing when it is no roll call. Of an agent that is busy it also says where
+/// the program's first thread waits.
 std::optional<std::string> answer_to(std::string_view line, const Occupation& occupation);
 
 /// Reads lines from `console` and answers there, until stopped. A console that ends or fails is tried again now and

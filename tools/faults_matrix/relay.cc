@@ -228,8 +228,7 @@ int become_qemu(std::vector<std::string> argv, const std::filesystem::path& fold
   ::signal(SIGTERM, SIG_IGN);
   close_all_but({console->user.get(), console->qemu.get(), agent->user.get(), agent->qemu.get(), fault->client.get(),
                  orders.get()});
-  Relay(*std::move(console), *std::move(agent), std::move(fault->client), std::move(orders), folder / kObeyed)
-      .work();
+  Relay(*std::move(console), *std::move(agent), std::move(fault->client), std::move(orders), folder / kObeyed).work();
   ::_exit(0);
 }
 

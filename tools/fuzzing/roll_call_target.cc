@@ -54,8 +54,12 @@ void read(std::string_view bytes) {
 std::vector<std::string> seeds(const std::filesystem::path&) {
   const std::string answer = wire::roll_answer(kNonce) + std::string(wire::kIdle) + std::string(wire::kRollAnswerEnd);
   const std::string call = std::string(wire::kRollCall) + "0123456789ab";
-  return {call, call + "\n" + answer + "\n", "[    1.0] message " + call,
-          wire::roll_answer(kNonce) + "busy with x for 1 s.", wire::roll_answer(kNonce) + "coming up.", answer.substr(0, 30) + "\x1b[2J" + answer};
+  return {call,
+          call + "\n" + answer + "\n",
+          "[    1.0] message " + call,
+          wire::roll_answer(kNonce) + "busy with x for 1 s.",
+          wire::roll_answer(kNonce) + "coming up.",
+          answer.substr(0, 30) + "\x1b[2J" + answer};
 }
 
 }  // namespace

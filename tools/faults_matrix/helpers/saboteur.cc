@@ -1,7 +1,8 @@
 // How is an agent made to end, or to stop, from outside? Linked into the agent that tools/faults gives its guests.
 //
 // Before main a thread begins to wait for the virtio port "holdfast.fault", which the matrix gives to the machine, and
-// does what the bytes there say: 'k' ends the agent, 's' leaves it where it is for ever, and is sent back when it is so.
+// does what the bytes there say: 'k' ends the agent, 's' leaves it where it is for ever, and is sent back when it is
+// so.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -48,8 +49,8 @@ void stay(int) {
   while (true) ::pause();
 }
 
-/// The thread that serves, the one here, and that which answers on the console: the agent has begun. One that is stopped
-/// before it has done anything cannot be told from a kernel that does not come up.
+/// The thread that serves, the one here, and that which answers on the console: the agent has begun. One that is
+/// stopped before it has done anything cannot be told from a kernel that does not come up.
 void wait_until_begun() {
   constexpr long kThreads = 3;
   const auto threads = [] {
