@@ -11,8 +11,7 @@ namespace {
 void add_what(CLI::App& verb, SubmitOptions& submit) {
   RunOptions& run = submit.run;
   add_lab(verb, run.lab);
-  verb.add_option("--plan", submit.plan, "the plan of a night; its kernels are made first, on this computer")
-      ->type_name("FILE");
+  verb.add_option("--plan", submit.plan, "the plan of a night, whose kernels are made first")->type_name("FILE");
   verb.add_option("--target", run.targets, "on this target only (repeatable)")->type_name("T");
   verb.add_option("--filter", run.selection.filter, "patterns joined by ':'; behind ':-' to leave out")
       ->type_name("GLOB")
@@ -74,11 +73,9 @@ void add_submit_verb(CLI::App& app, Chosen& chosen) {
   add_what(verb, *options);
   add_how(verb, *options);
   verb.footer(
-      "A plan's branches and packages are made here, before anything is submitted: which cases a kernel can run says "
-      "which\n"
-      "jobs there are, a mistake shows at once, and the tree need not be on the nodes. Its budget ends all jobs, "
-      "counted\n"
-      "from now; an entry's is shared evenly by its runs. Failures in quarantine fail nothing in the merged report.\n"
+      "A plan's kernels are made here first: what they can run says which jobs there\n"
+      "are, a mistake shows at once, and trees need not be on the nodes. Its budget\n"
+      "ends all jobs, an entry's is shared by its runs; what is in quarantine may fail.\n"
       "\n"
       "Examples:\n"
       "  holdfast submit --lab lab.toml --kernel mine   hosts by licence, VMs by size\n"
