@@ -138,7 +138,7 @@ TEST(Slurm, APlanIsKeptToItsKernelsItsTimeAndWhatIsKnown) {
   const TempDir dir = *TempDir::create("holdfast-plan");
   Program program;
   StandInTree tree(dir.path() / "linux");
-  tree.commit("nobody-has-it");
+  const std::string broken = tree.commit("nobody-has-it");
   tree.commit("faults");
   const std::string name = fmt::format("submitted-{}", ::getpid());
   ASSERT_TRUE(write_file(dir.path() / "night.toml", fmt::format(R"([night]
@@ -153,7 +153,7 @@ branch = "main"
 name = "gone"
 type = "branch"
 tree = "linux"
-branch = "main~1"
+branch = "{}"
 [[entry]]
 name = "known"
 kernels = ["main"]
@@ -182,7 +182,7 @@ type = "kernel.oops"
 until = "2999-12-31"
 reason = "reported"
 )",
-                                                                name)));
+                                                                name, broken)));
   auto cluster = Cluster::start();
   ASSERT_TRUE(cluster.ok()) << cluster.error().what;
   const Output said = program.run({"submit", "--plan", dir.path() / "night.toml"});
