@@ -74,8 +74,7 @@ void add_submit_verb(CLI::App& app, Chosen& chosen) {
   add_how(verb, *options);
   verb.footer(
       "A plan's kernels are made here first: what they can run says which jobs there\n"
-      "are, a mistake shows at once, and trees need not be on the nodes. Its budget\n"
-      "ends all jobs, an entry's is shared by its runs; what is in quarantine may fail.\n"
+      "are, and trees need not be on the nodes. Its budget is for all jobs together.\n"
       "\n"
       "Examples:\n"
       "  holdfast submit --lab lab.toml --kernel mine   hosts by licence, VMs by size\n"
