@@ -1,6 +1,7 @@
 // Is a virtual machine told that outlived its starter, and no other?
 #include "lab/qemu/left_vms.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,6 +25,12 @@ class LeftVms : public testing::Test {
     Process process = *Process::start(
         {.argv = {(dir_.path() / program).string(), "-c", "while :; do sleep 0.2; done", "-name", machine},
          .env = env});
+    // A parent goes on while execve() is under way in its child: for a moment that has no words yet.
+    const fs::path words = fmt::format("/proc/{}/cmdline", process.pid());
+    const Deadline deadline = Deadline::after(Millis(10'000));
+    for (auto said = read_file(words); said && said->empty() && !deadline.expired(); said = read_file(words)) {
+      wait_until(deadline.at_most(Millis(1)));
+    }
     return process;
   }
   /// The mark of a process of this boot that is gone: this one's number, begun at another time.
