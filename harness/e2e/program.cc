@@ -2,6 +2,7 @@
 #include "harness/e2e/program.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -29,6 +30,14 @@ std::map<std::string, CaseReport> read_junit(const fs::path& file) {
     }
   }
   return reports;
+}
+
+std::map<std::string, std::string> verdicts_in(const fs::path& junit) {
+  std::map<std::string, std::string> verdicts;
+  for (const auto& [name, report] : read_junit(junit)) {
+    verdicts[name] = fmt::format("{} {}: {}", report.verdict, report.type, report.message);
+  }
+  return verdicts;
 }
 
 Program::Program() : dir_(*TempDir::create("holdfast-e2e")) {}

@@ -23,6 +23,9 @@ struct CaseReport {
 /// Reads a junit.xml back: "<classname>.<name>" to what it says.
 std::map<std::string, CaseReport> read_junit(const std::filesystem::path& file);
 
+/// The same, each as one line: "failure kernel.oops: BUG: ...", without times and evidence.
+std::map<std::string, std::string> verdicts_in(const std::filesystem::path& junit);
+
 /// A folder for one test's runs, and the program with HOLDFAST_OUT set to it.
 class Program {
  public:

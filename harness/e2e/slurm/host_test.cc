@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <map>
-
 #include "harness/base/text.h"
 #include "harness/e2e/eventually.h"
 #include "harness/e2e/metal/virtual_lab.h"
@@ -79,15 +77,6 @@ class SlurmHost : public testing::Test {
   std::unique_ptr<VirtualLab> lab_;
   std::unique_ptr<Cluster> cluster_;
 };
-
-/// What a junit.xml says, times and evidence aside.
-std::map<std::string, std::string> verdicts_in(const fs::path& junit) {
-  std::map<std::string, std::string> verdicts;
-  for (const auto& [name, report] : read_junit(junit)) {
-    verdicts[name] = fmt::format("{} {}: {}", report.verdict, report.type, report.message);
-  }
-  return verdicts;
-}
 
 TEST_F(SlurmHost, WhoseTaskDiedIsHealthyBeforeItIsUsedAgain) {
   const fs::path plan = state_.path() / "night.toml";

@@ -35,15 +35,6 @@ std::vector<std::string> with_what(std::vector<std::string> args) {
   return args;
 }
 
-/// What a junit.xml says, times and evidence aside.
-std::map<std::string, std::string> verdicts_in(const fs::path& junit) {
-  std::map<std::string, std::string> verdicts;
-  for (const auto& [name, report] : read_junit(junit)) {
-    verdicts[name] = fmt::format("{} {}: {}", report.verdict, report.type, report.message);
-  }
-  return verdicts;
-}
-
 /// The counts of each suite: every <testsuite ...> without what changes from run to run.
 std::set<std::string> suites_in(const fs::path& junit) {
   std::set<std::string> suites;
