@@ -321,7 +321,7 @@ Result<int> submit_verb(Program& program, const SubmitOptions& options) {
     const auto& budget = at_hand.plan.budget;
     const Deadline deadline = budget ? Deadline::after(*budget, &program.stop) : program.patience();
     TRY(options.run.dry_run ? look_at_kernels(program, at_hand) : make_kernels(program, deadline, at_hand));
-    wishes = TRY(wishes_of_plan(options, at_hand.plan, at_hand.jobs, at_hand.kernels, begun));
+    wishes = TRY(wishes_of_plan(options, at_hand.plan, at_hand.jobs, at_hand.kernels, inventory, begun));
     for (const std::string& warning : lab::expired_rules(at_hand.plan, today()))
       program.err.line("warning: " + warning);
   }

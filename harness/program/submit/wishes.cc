@@ -37,8 +37,7 @@ std::vector<Wish> wishes_of_flags(const SubmitOptions& options) {
 
 Result<std::vector<Wish>> wishes_of_plan(const SubmitOptions& options, const lab::NightPlan& plan,
                                          const std::vector<lab::NightJob>& jobs, const ReadyKernels& kernels,
-                                         std::chrono::system_clock::time_point begun) {
-  const lab::Inventory inventory = TRY(lab::read_inventory(options.run.lab));
+                                         const lab::Inventory& inventory, std::chrono::system_clock::time_point begun) {
   const auto profiles = profiles_of(known_machines(inventory, options.run.machine, 1));
   std::vector<Wish> wishes;
   for (const lab::NightJob& job : jobs) {

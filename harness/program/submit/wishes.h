@@ -36,7 +36,7 @@ std::vector<Wish> wishes_of_flags(const SubmitOptions& options);
 /// entry is shared evenly by its runs, since their tasks cannot know of each other. Errors: as the plan's own.
 Result<std::vector<Wish>> wishes_of_plan(const SubmitOptions& options, const lab::NightPlan& plan,
                                          const std::vector<lab::NightJob>& jobs, const ReadyKernels& kernels,
-                                         std::chrono::system_clock::time_point begun);
+                                         const lab::Inventory& inventory, std::chrono::system_clock::time_point begun);
 
 /// When the plan's whole budget is used up.
 std::optional<std::chrono::system_clock::time_point> end_of(const lab::NightPlan& plan,
